@@ -1,0 +1,51 @@
+//! LLM traffic: which provider may answer which model, where it is, and how long it may take.
+//!
+//! What the engine is told stands in the contract's own types ([`tollgate_bundle::Rule`]);
+//! beside it stands what only the proxy needs: addresses, timeouts, retries.
+
+use serde::Serialize;
+use tollgate_bundle::{Bundle, Rule, Scope};
+
+use crate::{Destination, Gateway, Retry, Timeouts};
+
+/// LLM traffic of one virtual host.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct AiScope {
+    /// In order of precedence: the first that matches wins.
+    pub rules: Vec<AiRule>,
+}
+
+/// One way to serve a set of models.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AiRule {
+    /// What the engine is told.
+    pub rule: Rule,
+    /// Where each of `rule.backends` is, in the same order. `None` stands beside a backend whose
+    /// `invalid` says why.
+    pub destinations: Vec<Option<Destination>>,
+    /// How long a call may take.
+    pub timeouts: Timeouts,
+    /// When the next backend is tried.
+    pub retry: Retry,
+}
+
+impl Gateway {
+    /// The half of this gateway that the engine needs.
+    pub fn bundle(&self) -> Bundle {
+        let scopes = self
+            .listeners
+            .iter()
+            .flat_map(|listener| &listener.virtual_hosts)
+            .filter_map(|host| host.ai.as_ref().map(|ai| (host.name.clone(), ai)))
+            .map(|(name, ai)| {
+                let rules = ai.rules.iter().map(|rule| rule.rule.clone()).collect();
+                (name, Scope { rules })
+            })
+            .collect();
+        Bundle {
+            scopes,
+            consumers: self.consumers.clone(),
+            budgets: self.budgets.clone(),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Plain HTTP routing (Gateway API HTTPRoute): match → filters → action.
+
+use serde::Serialize;
+
+use crate::{Destination, Filter, Redirect};
+
+/// One match of one rule of a route, on one virtual host.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HttpRoute {
+    /// `httproute/namespace/name/rule/i/match/j`: unique in its virtual host.
+    pub name: String,
+    /// What selects it.
+    pub matches: HttpMatch,
+    /// Applied before the action.
+    pub filters: Vec<Filter>,
+    /// What is done.
+    pub action: HttpAction,
+    /// How long it may take.
+    pub timeouts: Timeouts,
+    /// What is tried again.
+    pub retry: Option<Retry>,
+}
+
+/// Conditions that must all hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HttpMatch {
+    /// Path of the request, without its query.
+    pub path: PathMatch,
+    /// Upper-case method.
+    pub method: Option<String>,
+    /// Header conditions.
+    pub headers: Vec<HeaderMatch>,
+    /// Query conditions.
+    pub query: Vec<QueryMatch>,
+}
+
+/// A condition on the path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum PathMatch {
+    /// Equal.
+    Exact(String),
+    /// Whole path segments: `/foo` matches `/foo` and `/foo/bar`, not `/foobar`. No trailing
+    /// slash, except for `/` itself, which matches everything.
+    Prefix(String),
+    /// RE2 expression for the whole path.
+    Regex(String),
+}
+
+/// A condition on a header; the name is lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeaderMatch {
+    /// Lower-case name.
+    pub name: String,
+    /// Condition on its value.
+    pub value: TextMatch,
+}
+
+/// A condition on a query parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct QueryMatch {
+    /// Name, case-sensitive.
+    pub name: String,
+    /// Condition on its value.
+    pub value: TextMatch,
+}
+
+/// A condition on a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum TextMatch {
+    /// Equal.
+    Exact(String),
+    /// RE2 expression for the whole text.
+    Regex(String),
+}
+
+/// What is done with a request.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum HttpAction {
+    /// Answer with this status and no upstream.
+    Fail {
+        /// HTTP status.
+        status: u16,
+        /// Why, for an operator; not shown to clients.
+        reason: String,
+    },
+    /// Send it to one of these, by weight. Never empty, weights never all 0.
+    Forward(Vec<WeightedBackend>),
+    /// Send the client elsewhere.
+    Redirect(Redirect),
+}
+
+/// A backend and its share.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WeightedBackend {
+    /// `httproute/namespace/name/rule/i/backend/k`: the name of its cluster.
+    pub name: String,
+    /// Share; 0 gets nothing.
+    pub weight: u32,
+    /// Applied for this backend only.
+    pub filters: Vec<Filter>,
+    /// Where it is, or why it cannot be reached. An invalid one keeps its weight and answers.
+    pub destination: Result<Destination, InvalidBackend>,
+}
+
+/// A backend that cannot be used: a value, so that weights stay right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InvalidBackend {
+    /// Status it answers with: 500 as Gateway API asks.
+    pub status: u16,
+    /// Why, for an operator.
+    pub reason: String,
+}
+
+/// Times a request may take; `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Timeouts {
+    /// The whole request, retries included, in milliseconds.
+    pub request_ms: Option<u64>,
+    /// One attempt, in milliseconds.
+    pub attempt_ms: Option<u64>,
+    /// Silence of the upstream within an answer, in milliseconds.
+    pub idle_ms: Option<u64>,
+}
+
+/// What is tried again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Retry {
+    /// Attempts after the first.
+    pub retries: u32,
+    /// What counts as a failure.
+    pub on: Vec<RetryTrigger>,
+    /// First pause, in milliseconds; doubles, with jitter.
+    pub backoff_base_ms: u64,
+    /// Longest pause, in milliseconds.
+    pub backoff_max_ms: u64,
+}
+
+/// A failure that is tried again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum RetryTrigger {
+    /// No connection could be made.
+    ConnectFailure,
+    /// The connection was reset, or nothing answered in time.
+    Reset,
+    /// Any 5xx, a reset, a timeout.
+    ServerError,
+    /// Exactly this status.
+    Status(u16),
+}

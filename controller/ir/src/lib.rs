@@ -1,0 +1,45 @@
+//! The intermediate representation: what the data plane shall do, in nobody's API.
+//!
+//! `translate` makes it from the objects, `xds` renders it for Envoy, `controller` takes the AI
+//! half of it for the engine's bundle. It knows neither Kubernetes nor Envoy. All collections
+//! are sorted or ordered by precedence, so that equal input gives equal output.
+
+#![forbid(unsafe_code)]
+
+mod ai_route;
+mod destination;
+mod filter;
+mod http_route;
+mod listener;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tollgate_bundle::{Budget, Consumer};
+
+pub use ai_route::{AiRule, AiScope};
+pub use destination::{Destination, Endpoint, Host, TrustedCa, UpstreamProtocol, UpstreamTls};
+pub use filter::{Filter, HeaderModifier, PathRewrite, Redirect, UrlRewrite};
+pub use http_route::{
+    HeaderMatch, HttpAction, HttpMatch, HttpRoute, InvalidBackend, PathMatch, QueryMatch, Retry,
+    RetryTrigger, TextMatch, Timeouts, WeightedBackend,
+};
+pub use listener::{Hostname, Listener, VirtualHost};
+
+/// Everything that all gateways of this controller shall do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Ir {
+    /// By `namespace/name` of the Gateway.
+    pub gateways: BTreeMap<String, Gateway>,
+}
+
+/// One Gateway: a fleet of proxies with one configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Gateway {
+    /// One for each port; listeners of the Gateway that share a port are merged here.
+    pub listeners: Vec<Listener>,
+    /// Consumers with keys, by namespace; a namespace that is absent serves anonymous callers.
+    pub consumers: BTreeMap<String, Vec<Consumer>>,
+    /// Budgets by id (`namespace/name`).
+    pub budgets: BTreeMap<String, Budget>,
+}

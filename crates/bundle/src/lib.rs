@@ -1,0 +1,49 @@
+//! The contract between controller and data plane: what the engine is told about AI traffic.
+//!
+//! Fed by `controller` (from the IR), read by `engine`, `llm` and the ext_proc host. It knows
+//! neither Kubernetes nor Envoy, so that a data plane can be tested with a value written by hand.
+
+#![forbid(unsafe_code)]
+
+mod budget;
+mod consumer;
+mod route;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+pub use budget::{Budget, Limit, Meter, Mode, OnStoreFailure, SubjectKind, WindowKind};
+pub use consumer::Consumer;
+pub use route::{
+    Api, Backend, Credential, HeaderMatch, Match, ModelListing, Rule, Scope, ValueMatch,
+};
+
+/// Everything that one gateway's data plane needs to serve AI traffic. Immutable: a change is a
+/// whole new bundle.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Bundle {
+    /// AI virtual hosts by scope name. Envoy names the scope of a request in the ext_proc
+    /// stream's initial metadata (`x-tollgate-scope`).
+    pub scopes: BTreeMap<String, Scope>,
+    /// Clients with keys, by namespace. A namespace that is absent serves anonymous callers.
+    pub consumers: BTreeMap<String, Vec<Consumer>>,
+    /// Budgets by id (`namespace/name`); rules refer to them.
+    pub budgets: BTreeMap<String, Budget>,
+}
+
+/// ext_proc initial-metadata key in which Envoy names the [`Scope`] of a request.
+pub const SCOPE_METADATA: &str = "x-tollgate-scope";
+
+/// Request header by which the engine tells Envoy's router the cluster of the first attempt.
+/// Client copies are removed at ingress (every `x-tollgate-*` request header is).
+pub const CLUSTER_HEADER: &str = "x-tollgate-cluster";
+
+/// Request header that names the exchange, so that the stream of a retry finds it again.
+pub const EXCHANGE_HEADER: &str = "x-tollgate-exchange";
+
+/// Endpoint metadata namespace and key that name the backend an endpoint belongs to; the
+/// ext_proc filter that runs on retries reads it to know for whom to translate.
+pub const BACKEND_METADATA_NAMESPACE: &str = "tollgate";
+/// See [`BACKEND_METADATA_NAMESPACE`]. The value is [`Backend::id`].
+pub const BACKEND_METADATA_KEY: &str = "backend";

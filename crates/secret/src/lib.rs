@@ -1,0 +1,72 @@
+//! A value that must never be printed: provider keys, client keys, certificates.
+//!
+//! `Debug`, `Display` and `Serialize` all show `*****`, so a dump, a log line or a golden file
+//! of any structure that holds a `Secret` is safe by construction. The value itself leaves
+//! only through [`Secret::expose`], which a reviewer can search for.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// What stands in the place of every secret that somebody prints.
+const REDACTED: &str = "*****";
+
+/// A value that prints as `*****`.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Secret<T>(T);
+
+// === impl Secret ===
+
+impl<T> Secret<T> {
+    /// Wraps a value.
+    pub const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value itself: for a wire or a comparison, never for a log, an error or a status.
+    pub const fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+impl<T> fmt::Display for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+impl<T> Serialize for Secret<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(REDACTED)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Secret<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(Self)
+    }
+}
+
+impl<T> From<T> for Secret<T> {
+    fn from(value: T) -> Self {
+        Self(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Secret;
+
+    #[test]
+    fn a_secret_prints_nothing_of_its_value() {
+        let secret = Secret::new("sk-live-1".to_string());
+        assert_eq!(format!("{secret} {secret:?} {secret:#?}"), "***** ***** *****");
+        assert_eq!(secret.expose(), "sk-live-1");
+    }
+}

@@ -1,0 +1,86 @@
+//! The values that pass between a caller and the ledger.
+
+use crate::{Account, AccountState};
+
+/// Identifies a hold; unique per client call (the engine makes it from a random 128-bit value).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HoldId(pub u128);
+
+/// What a request may cost on one account: `fixed + per_output × output tokens`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// Which account.
+    pub account: Account,
+    /// Tokens that do not depend on the answer (the input, where the meter counts it).
+    pub fixed: u64,
+    /// Tokens charged for each output token: 0 or 1 for the plain meters.
+    pub per_output: u64,
+}
+
+/// Asks for a hold on several accounts at once: all of them or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldRequest {
+    /// Idempotency key: asking again with the same id returns the first answer's hold.
+    pub id: HoldId,
+    /// One for each limit of each budget that applies. May be empty (granted).
+    pub charges: Vec<Charge>,
+    /// Output tokens the request may produce.
+    pub output_want: u64,
+    /// Fewest output tokens worth serving; the store grants between this and `output_want`.
+    pub output_min: u64,
+}
+
+/// The store's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HoldOutcome {
+    /// Something does not fit; nothing was recorded.
+    Denied(Denial),
+    /// Recorded on every account.
+    Granted(HoldReceipt),
+}
+
+/// Why a hold was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// Index into [`HoldRequest::charges`] of the tightest account: of those that do not fit, the
+    /// one that frees latest (then the one with least left).
+    pub tightest: usize,
+    /// State of that account.
+    pub state: AccountState,
+    /// What the request needed at least on that account.
+    pub needed: u64,
+}
+
+/// Proof of a hold. Carries all that a settle needs, so that a settle that arrives after the
+/// hold expired (or after the store forgot it) still charges the window of admission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldReceipt {
+    /// The hold.
+    pub id: HoldId,
+    /// Output tokens granted: what the provider may be asked for.
+    pub output_granted: u64,
+    /// One for each charge of the request, in its order.
+    pub entries: Vec<ReceiptEntry>,
+}
+
+/// What was held on one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptEntry {
+    /// Which account.
+    pub account: Account,
+    /// Start of the window of admission, in Unix milliseconds of the store's clock.
+    pub window_start_ms: i64,
+    /// Tokens held.
+    pub held: u64,
+    /// State after this hold was recorded.
+    pub state: AccountState,
+}
+
+/// Ends a hold and charges what was really used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// The hold's receipt.
+    pub receipt: HoldReceipt,
+    /// Tokens to charge on each entry of the receipt, in its order; 0 everywhere releases.
+    pub charges: Vec<u64>,
+}

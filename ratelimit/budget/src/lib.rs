@@ -1,0 +1,17 @@
+//! The token-budget ledger: hold before a call, settle after it, exactly once, under a bound.
+//!
+//! Fed by the engine's host (through values the engine makes) and by the rate limit service;
+//! feeds a [`Store`], which decides and records in one atomic step.
+
+#![forbid(unsafe_code)]
+
+mod account;
+mod hold;
+pub mod store;
+pub mod window;
+
+pub use account::{Account, AccountState};
+pub use hold::{
+    Charge, Denial, HoldId, HoldOutcome, HoldReceipt, HoldRequest, ReceiptEntry, Settlement,
+};
+pub use store::{Store, StoreError, StoreFuture, memory::MemoryStore};

@@ -1,0 +1,51 @@
+//! Where accounts are kept: the one place that decides, in one atomic step.
+
+pub mod memory;
+
+use std::{future::Future, pin::Pin};
+
+use crate::{
+    Account, AccountState, HoldOutcome, HoldReceipt, HoldRequest, Settlement,
+};
+
+/// A boxed answer of a store.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// A ledger's store. Every method is atomic and idempotent by hold id; time is the store's own.
+pub trait Store: Send + Sync {
+    /// Admits iff on every account `settled + held + want ≤ limit`, where want is
+    /// `fixed + per_output × output` and output is the largest value between `output_min` and
+    /// `output_want` that fits everywhere. Records the hold on all accounts, or on none.
+    fn hold<'a>(&'a self, request: &'a HoldRequest) -> StoreFuture<'a, HoldOutcome>;
+
+    /// Replaces a live hold's amounts by those of `request` (same id, same accounts), all or
+    /// nothing: a denial leaves the hold as it was. For fallback to a provider whose worst case
+    /// is higher, and for topping up. An expired hold is taken anew.
+    fn raise<'a>(&'a self, request: &'a HoldRequest) -> StoreFuture<'a, HoldOutcome>;
+
+    /// Keeps a hold alive for another hold lifetime. A hold that expired is recorded again.
+    fn renew<'a>(&'a self, receipt: &'a HoldReceipt) -> StoreFuture<'a, ()>;
+
+    /// Frees the hold and charges the window of admission. A second settle of the same id does
+    /// nothing. A settle after expiry still charges. Returns the accounts' states afterwards.
+    fn settle<'a>(&'a self, settlement: &'a Settlement) -> StoreFuture<'a, Vec<AccountState>>;
+
+    /// What stands on these accounts now.
+    fn states<'a>(&'a self, accounts: &'a [Account]) -> StoreFuture<'a, Vec<AccountState>>;
+}
+
+/// Why a store did not answer. The caller applies the budget's failure mode.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store holds as many accounts or holds as it may; the figure is its bound.
+    #[error("the budget store is full: {bound} {what}")]
+    Full {
+        /// `accounts` or `holds`.
+        what: &'static str,
+        /// The bound.
+        bound: usize,
+    },
+    /// The store cannot be reached or did not answer in time.
+    #[error("the budget store did not answer: {0}")]
+    Unavailable(String),
+}

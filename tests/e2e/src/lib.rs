@@ -1,0 +1,1 @@
+//! tollgate-e2e
