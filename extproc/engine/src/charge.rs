@@ -1,0 +1,87 @@
+//! From budgets to ledger values: what a request may cost, and what an answer did cost.
+
+use std::sync::Arc;
+
+use tollgate_budget::{Account, Charge, HoldReceipt, Settlement};
+use tollgate_bundle::{Budget, Meter};
+use tollgate_llm::Usage;
+
+use crate::caller::{self, Identity};
+
+/// A budget asks for a subject that the caller does not have.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NoSubject {
+    /// Budget id.
+    pub(crate) budget: String,
+    /// `team` or `org`.
+    pub(crate) lacks: &'static str,
+}
+
+/// An account that a request is held against, and how its tokens count there.
+#[derive(Clone, Debug)]
+pub(crate) struct Due {
+    account: Account,
+    meter: Meter,
+}
+
+/// The accounts of all budgets of a rule for one caller, in the order of the budgets.
+pub(crate) fn dues(
+    budgets: &[Arc<Budget>],
+    identity: Option<&Identity>,
+    namespace: &str,
+) -> Result<Vec<Due>, NoSubject> {
+    let mut dues = Vec::new();
+    for budget in budgets {
+        let subject: Arc<str> = caller::subject(identity, budget.subject, namespace)
+            .map_err(|lacks| NoSubject {
+                budget: budget.id.clone(),
+                lacks,
+            })?
+            .into();
+        for limit in &budget.limits {
+            dues.push(Due {
+                account: Account {
+                    budget: budget.id.as_str().into(),
+                    subject: Arc::clone(&subject),
+                    window: limit.window,
+                    time_zone: limit.time_zone.as_str().into(),
+                    limit: limit.tokens,
+                },
+                meter: budget.meter,
+            });
+        }
+    }
+    Ok(dues)
+}
+
+/// What a request may cost on each account, given a bound on its input.
+pub(crate) fn charges(dues: &[Due], input_bound: u64) -> Vec<Charge> {
+    dues.iter()
+        .map(|due| {
+            let (fixed, per_output) = match due.meter {
+                Meter::Input => (input_bound, 0),
+                Meter::Output => (0, 1),
+                Meter::Total => (input_bound, 1),
+            };
+            Charge {
+                account: due.account.clone(),
+                fixed,
+                per_output,
+            }
+        })
+        .collect()
+}
+
+/// Ends a hold with what was used; no usage releases it.
+pub(crate) fn settlement(dues: &[Due], receipt: HoldReceipt, usage: Option<Usage>) -> Settlement {
+    let charges = dues
+        .iter()
+        .map(|due| match (usage, due.meter) {
+            (None, _) => 0,
+            (Some(usage), Meter::Input) => usage.input,
+            (Some(usage), Meter::Output) => usage.output,
+            (Some(usage), Meter::Total) => usage.total(),
+        })
+        .collect();
+    Settlement { receipt, charges }
+}

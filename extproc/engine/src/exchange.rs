@@ -1,0 +1,182 @@
+//! One client call, from its first header to its settlement.
+//!
+//! The host calls, in this order: [`Exchange::on_request_head`], then as the steps say
+//! [`Exchange::on_request_body`], [`Exchange::on_counted`], [`Exchange::on_hold`]; for each retry
+//! that Envoy makes [`Exchange::on_attempt`]; then [`Exchange::on_response_head`],
+//! [`Exchange::on_response_body`]; and [`Exchange::on_closed`] if the stream ends early.
+
+mod admission;
+mod attempt;
+mod head;
+mod response;
+mod settle;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tollgate_budget::{HoldId, HoldReceipt};
+use tollgate_bundle::Rule;
+use tollgate_llm::{Answer, ChatRequest, Usage};
+
+use crate::{
+    BudgetDecision, Caller, Health, RouteTable, caller::Identity, charge::Due, step::CountJob,
+};
+
+pub use head::RequestHead;
+pub use response::{ResponseHead, ResponseHeadChange};
+
+/// What an exchange is given from outside: the world as it is when the call comes in.
+#[derive(Clone, Debug)]
+pub struct ExchangeInput {
+    /// Routes; the exchange keeps to this table whatever changes meanwhile.
+    pub table: Arc<RouteTable>,
+    /// Health of the backends, shared by all exchanges.
+    pub health: Arc<Health>,
+    /// Scope that the proxy says the call belongs to.
+    pub scope: String,
+    /// Random and unique: names the exchange and its hold.
+    pub id: u128,
+    /// Wall clock, Unix seconds: `created` of answers.
+    pub created: i64,
+    /// Longest request body.
+    pub body_bytes_max: u64,
+}
+
+/// The state of one client call.
+#[derive(Debug)]
+pub struct Exchange {
+    input: ExchangeInput,
+    caller: Caller,
+    chat: Option<Chat>,
+    /// Set once the gateway has answered by itself, or settled: nothing more to do.
+    closed: bool,
+    status: u16,
+    budget: BudgetDecision,
+    denied_by: Option<String>,
+    /// Counted by [`crate::EstimateJob`].
+    estimated: Option<Usage>,
+    final_usage: Option<Usage>,
+    ending: crate::Ending,
+}
+
+/// A chat call whose body was read and whose rule is known.
+#[derive(Debug)]
+struct Chat {
+    request: ChatRequest,
+    body: Bytes,
+    path: String,
+    rule: Arc<Rule>,
+    identity: Option<Arc<Identity>>,
+    dues: Vec<Due>,
+    /// Backend of the current attempt.
+    backend: usize,
+    attempts: u32,
+    bound: InputBound,
+    /// Whether all budgets say to serve when their store does not answer.
+    open_on_store_failure: bool,
+    receipt: Option<HoldReceipt>,
+    /// Output tokens that the hold allows, over all choices; `None`: no budget applies.
+    output_granted: Option<u64>,
+    answer: Option<Answer>,
+}
+
+/// What is known of the input's size.
+#[derive(Clone, Copy, Debug)]
+enum InputBound {
+    /// From the body's length: cheap, several times too high.
+    Cheap(u64),
+    /// Counted with the model's own tokenizer.
+    Counted(u64),
+}
+
+// === impl Exchange ===
+
+impl Exchange {
+    /// Starts an exchange.
+    pub fn new(input: ExchangeInput) -> Self {
+        Self {
+            input,
+            caller: Caller::Anonymous,
+            chat: None,
+            closed: false,
+            status: 0,
+            budget: BudgetDecision::None,
+            denied_by: None,
+            estimated: None,
+            final_usage: None,
+            ending: crate::Ending::Refused,
+        }
+    }
+
+    /// Names the exchange.
+    pub fn id(&self) -> u128 {
+        self.input.id
+    }
+
+    /// Whether the proxy may try another backend, so that the host has to keep the exchange
+    /// where a retry's stream can find it.
+    pub fn may_retry(&self) -> bool {
+        self.chat.is_some()
+    }
+
+    /// The live hold, for renewing it.
+    pub fn receipt(&self) -> Option<&HoldReceipt> {
+        self.chat.as_ref()?.receipt.as_ref()
+    }
+
+    /// A content token has reached the client.
+    pub fn has_content(&self) -> bool {
+        self.chat
+            .as_ref()
+            .and_then(|chat| chat.answer.as_ref())
+            .is_some_and(Answer::has_content)
+    }
+
+    /// Nothing more will be asked of this exchange.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    fn hold_id(&self) -> HoldId {
+        HoldId(self.input.id)
+    }
+}
+
+// === impl Chat ===
+
+impl Chat {
+    fn count_job(&self) -> Option<CountJob> {
+        let backend = self.rule.backends.get(self.backend)?;
+        let model = backend.model.as_deref().unwrap_or(&self.request.model);
+        let encoding = match backend.api {
+            tollgate_bundle::Api::Anthropic { .. } => None,
+            _ => tollgate_llm::tokens::Encoding::of_model(model),
+        }?;
+        Some(CountJob {
+            encoding,
+            request: self.request.clone(),
+            body: self.body.clone(),
+        })
+    }
+
+    /// Output tokens that the request may produce, over all choices.
+    fn output_want(&self) -> u64 {
+        match self.request.output_tokens_max {
+            Some(each) => each.saturating_mul(self.request.choices),
+            None => self
+                .rule
+                .output_tokens_default
+                .saturating_mul(self.request.choices),
+        }
+    }
+}
+
+// === impl InputBound ===
+
+impl InputBound {
+    fn tokens(self) -> u64 {
+        match self {
+            Self::Cheap(tokens) | Self::Counted(tokens) => tokens,
+        }
+    }
+}

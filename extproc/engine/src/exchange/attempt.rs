@@ -1,0 +1,182 @@
+//! One attempt: the request made ready for the backend that it goes to.
+
+use std::borrow::Cow;
+
+use tollgate_budget::HoldRequest;
+use tollgate_bundle::{Api, Backend, CLUSTER_HEADER, EXCHANGE_HEADER};
+use tollgate_llm::{Target, tokens, translate};
+
+use super::{Exchange, InputBound};
+use crate::{Reply, charge, step::{Forward, Step}};
+
+/// Client headers that never reach a provider: the client's own credentials, and an
+/// `accept-encoding` that would make the answer unreadable here.
+const REMOVED: &[&str] = &[
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "cookie",
+    "proxy-authorization",
+    "accept-encoding",
+    "anthropic-version",
+    "openai-organization",
+    "openai-project",
+];
+
+/// How much of the request the proxy is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Send {
+    /// What differs from the client's request: the first attempt.
+    Changes,
+    /// All of it, because the proxy holds what an earlier attempt was sent.
+    Everything,
+}
+
+impl Exchange {
+    /// Makes the request ready for the first attempt.
+    pub(super) fn forward(&mut self) -> Step {
+        let exchange = format!("{:032x}", self.input.id);
+        match self.prepare(Send::Changes) {
+            Ok((mut forward, cluster)) => {
+                forward.set_headers.push((CLUSTER_HEADER, cluster.into()));
+                forward.set_headers.push((EXCHANGE_HEADER, exchange.into()));
+                Step::Forward(forward)
+            }
+            Err(reply) => self.refuse(reply),
+        }
+    }
+
+    /// The proxy is about to try `backend_id` (a retry, or a first attempt that it sent elsewhere
+    /// than planned): makes the original request ready for it.
+    pub fn on_attempt(&mut self, backend_id: &str, now_ms: u64) -> Step {
+        let id = self.hold_id();
+        let health = std::sync::Arc::clone(&self.input.health);
+        let Some(chat) = &mut self.chat else {
+            return self.refuse(Reply::internal("an attempt without a request"));
+        };
+        let rule = std::sync::Arc::clone(&chat.rule);
+        let Some(index) = rule.backends.iter().position(|b| b.id == backend_id) else {
+            return self.refuse(Reply::internal("an attempt at a backend of another rule"));
+        };
+        if let Some(failed) = rule.backends.get(chat.backend) {
+            health.failed(&failed.id, now_ms, None);
+        }
+        chat.backend = index;
+        // A provider whose tokenizer is not known has a higher worst case than one whose is.
+        let bound = tokens::input_bound(&chat.request.input);
+        let exact = matches!(chat.bound, InputBound::Counted(_)) && chat.count_job().is_none();
+        if exact && chat.receipt.is_some() {
+            chat.bound = InputBound::Cheap(bound);
+            let output_want = chat.output_want();
+            return Step::Raise(HoldRequest {
+                id,
+                charges: charge::charges(&chat.dues, bound),
+                output_want,
+                output_min: chat.rule.output_tokens_min.min(output_want),
+            });
+        }
+        self.retry()
+    }
+
+    /// Makes the request ready for a further attempt, after any raise.
+    pub(super) fn retry(&mut self) -> Step {
+        match self.prepare(Send::Everything) {
+            Ok((forward, _)) => Step::Forward(forward),
+            Err(reply) => self.refuse(reply),
+        }
+    }
+
+    fn prepare(&mut self, send: Send) -> Result<(Forward, String), Reply> {
+        let created = self.input.created;
+        let id = self.input.id;
+        let chat = self
+            .chat
+            .as_mut()
+            .ok_or_else(|| Reply::internal("no request to forward"))?;
+        let backend = chat
+            .rule
+            .backends
+            .get(chat.backend)
+            .ok_or_else(|| Reply::internal("no backend to forward to"))?;
+        let target = Target {
+            api: &backend.api,
+            model: backend.model.as_deref(),
+            output_tokens_max: output_limit(
+                chat.request.output_tokens_max,
+                chat.output_granted,
+                chat.request.choices,
+                backend,
+                chat.rule.output_tokens_default,
+            ),
+        };
+        let mut ready = translate::chat_request(target, &chat.request, &chat.body)
+            .map_err(Reply::invalid_request)?;
+        if send == Send::Everything && ready.body.is_none() {
+            ready.body = Some(chat.body.clone());
+        }
+        chat.attempts = chat.attempts.saturating_add(1);
+        chat.answer = Some(tollgate_llm::Answer::new(
+            &backend.api,
+            &chat.request,
+            created,
+            &format!("chatcmpl-{id:032x}"),
+        ));
+        let present_path = match send {
+            Send::Changes => chat.path.as_str(),
+            Send::Everything => "",
+        };
+        Ok((headers(backend, ready, present_path), backend.cluster.clone()))
+    }
+}
+
+/// The output limit to put into the provider's request, over all choices; `None` leaves what the
+/// client wrote. Under a budget the provider is always told, so that an answer cannot cost more
+/// than its hold.
+fn output_limit(
+    client: Option<u64>,
+    granted: Option<u64>,
+    choices: u64,
+    backend: &Backend,
+    default: u64,
+) -> Option<u64> {
+    let must_be_told = matches!(backend.api, Api::Anthropic { .. });
+    match (granted, client) {
+        (Some(granted), Some(each)) if granted >= each.saturating_mul(choices) => {
+            must_be_told.then_some(granted)
+        }
+        (Some(granted), _) => Some(granted),
+        (None, Some(each)) => must_be_told.then(|| each.saturating_mul(choices)),
+        (None, None) => must_be_told.then(|| default.saturating_mul(choices)),
+    }
+}
+
+fn headers(backend: &Backend, ready: translate::ProviderRequest, present_path: &str) -> Forward {
+    let mut set_headers: Vec<(&'static str, Cow<'static, str>)> = Vec::with_capacity(8);
+    if ready.path != present_path {
+        set_headers.push((":path", ready.path.into()));
+    }
+    for (name, value) in ready.headers {
+        set_headers.push((name, value.into()));
+    }
+    if let Some(credential) = &backend.credential
+        && let Some(name) = credential_header(&credential.header)
+    {
+        set_headers.push((name, credential.value.expose().clone().into()));
+    }
+    if let Some(body) = &ready.body {
+        set_headers.push(("content-length", body.len().to_string().into()));
+        set_headers.push(("content-type", "application/json".into()));
+    }
+    Forward {
+        set_headers,
+        remove_headers: REMOVED,
+        body: ready.body,
+    }
+}
+
+/// The header names that a credential may have.
+fn credential_header(name: &str) -> Option<&'static str> {
+    ["authorization", "x-api-key", "api-key"]
+        .into_iter()
+        .find(|known| *known == name)
+}

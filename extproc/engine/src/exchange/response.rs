@@ -1,0 +1,138 @@
+//! The provider's answer on its way back.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use tollgate_llm::{BodyChange, BodyReading};
+
+use super::Exchange;
+use crate::{reply::rate_limit_headers, step::BodyStep};
+
+/// What the engine needs of the head of an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseHead<'a> {
+    /// HTTP status.
+    pub status: u16,
+    /// `content-type`, if any.
+    pub content_type: Option<&'a str>,
+    /// `retry-after`, if any.
+    pub retry_after: Option<&'a str>,
+    /// No body follows.
+    pub end: bool,
+}
+
+/// What changes in the head of the answer.
+#[derive(Debug)]
+pub struct ResponseHeadChange {
+    /// Headers to set.
+    pub set_headers: Vec<(&'static str, Cow<'static, str>)>,
+    /// Headers to remove.
+    pub remove_headers: &'static [&'static str],
+    /// How the body is to be handed over.
+    pub reading: BodyReading,
+    /// Set when no body follows: how the exchange ends.
+    pub end: Option<crate::EndStep>,
+}
+
+/// Header of an answer that names who served it.
+const PROVIDER_HEADER: &str = "x-tollgate-provider";
+/// Header of an answer that names the model asked of the provider.
+const MODEL_HEADER: &str = "x-tollgate-model";
+/// Header of an answer whose output limit was lowered to what the budget had left.
+const LOWERED_HEADER: &str = "x-tollgate-output-tokens-limit";
+
+impl Exchange {
+    /// Takes the head of the answer.
+    pub fn on_response_head(&mut self, head: ResponseHead<'_>, now_ms: u64) -> ResponseHeadChange {
+        self.status = head.status;
+        let mut change = ResponseHeadChange {
+            set_headers: Vec::with_capacity(6),
+            remove_headers: &[],
+            reading: BodyReading::Whole,
+            end: None,
+        };
+        self.record_health(head, now_ms);
+        self.name_server(&mut change);
+        if let Some(answer) = self.chat.as_mut().and_then(|chat| chat.answer.as_mut()) {
+            let translated = answer.on_head(head.status, head.content_type);
+            if let Some(content_type) = translated.content_type {
+                change.set_headers.push(("content-type", content_type.into()));
+            }
+            if translated.length_changes {
+                change.remove_headers = &["content-length"];
+            }
+            change.reading = translated.reading;
+        }
+        if head.end {
+            change.end = Some(self.finish());
+        }
+        change
+    }
+
+    /// Takes a piece of the answer's body; `end` is set on the last, which may be empty.
+    pub fn on_response_body(&mut self, piece: &Bytes, end: bool) -> BodyStep {
+        let change = match self.chat.as_mut().and_then(|chat| chat.answer.as_mut()) {
+            Some(answer) => answer.on_body(piece, end),
+            None => BodyChange::Keep,
+        };
+        BodyStep {
+            change,
+            end: end.then(|| self.finish()),
+        }
+    }
+
+    fn record_health(&self, head: ResponseHead<'_>, now_ms: u64) {
+        let Some(backend) = self
+            .chat
+            .as_ref()
+            .and_then(|chat| chat.rule.backends.get(chat.backend))
+        else {
+            return;
+        };
+        let health = &self.input.health;
+        match head.status {
+            429 => {
+                // Longer waits than the ejection's bound are cut there; dates are not read.
+                let retry_after_ms = head
+                    .retry_after
+                    .and_then(|text| text.trim().parse::<u64>().ok())
+                    .map(|seconds| seconds.saturating_mul(1000));
+                health.failed(&backend.id, now_ms, retry_after_ms);
+            }
+            500.. => health.failed(&backend.id, now_ms, None),
+            _ => health.succeeded(&backend.id),
+        }
+    }
+
+    fn name_server(&self, change: &mut ResponseHeadChange) {
+        let Some(chat) = &self.chat else { return };
+        let Some(backend) = chat.rule.backends.get(chat.backend) else {
+            return;
+        };
+        let model = backend.model.as_deref().unwrap_or(&chat.request.model);
+        change
+            .set_headers
+            .push((PROVIDER_HEADER, backend.name.clone().into()));
+        change
+            .set_headers
+            .push((MODEL_HEADER, model.to_string().into()));
+        let Some(receipt) = &chat.receipt else { return };
+        if self.budget == crate::BudgetDecision::Lowered {
+            change
+                .set_headers
+                .push((LOWERED_HEADER, receipt.output_granted.to_string().into()));
+        }
+        let tightest = receipt
+            .entries
+            .iter()
+            .map(|entry| &entry.state)
+            .min_by_key(|state| (state.remaining(), std::cmp::Reverse(state.reset_ms)));
+        if let Some(state) = tightest {
+            change.set_headers.extend(
+                rate_limit_headers(state)
+                    .into_iter()
+                    .map(|(name, value)| (name, value.into())),
+            );
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The compiled form of a [`Bundle`]: what a request is looked up in.
+
+mod matcher;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use sha2::{Digest, Sha256};
+use tollgate_bundle::{Budget, Bundle, Rule};
+
+use crate::caller::{Caller, Identity};
+use matcher::Matcher;
+
+/// Everything an [`crate::Exchange`] looks up. Immutable; a change of configuration is a new one.
+#[derive(Debug, Default)]
+pub struct RouteTable {
+    scopes: HashMap<String, Scope>,
+    /// Who a key belongs to, by the SHA-256 of the key: a lookup compares no key byte by byte.
+    /// The same key may stand in several namespaces.
+    keys: HashMap<[u8; 32], Vec<Arc<Identity>>>,
+    /// Namespaces in which a key is required.
+    keyed: Vec<String>,
+    budgets: HashMap<String, Arc<Budget>>,
+}
+
+/// The AI traffic of one virtual host.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(crate) rules: Vec<CompiledRule>,
+    /// Some rule may be used without a key.
+    pub(crate) open: bool,
+}
+
+/// A rule with its conditions compiled and its budgets at hand.
+#[derive(Debug)]
+pub(crate) struct CompiledRule {
+    pub(crate) rule: Arc<Rule>,
+    pub(crate) budgets: Vec<Arc<Budget>>,
+    /// Ids of budgets that the bundle does not hold: such a rule refuses every request.
+    pub(crate) missing_budgets: Vec<String>,
+    /// A key of the rule's namespace is required.
+    pub(crate) keyed: bool,
+    matcher: Matcher,
+}
+
+// === impl RouteTable ===
+
+impl RouteTable {
+    /// Compiles a bundle. Conditions that cannot be compiled match nothing; they are returned in
+    /// words for the log.
+    pub fn compile(bundle: &Bundle) -> (Self, Vec<String>) {
+        let mut problems = Vec::new();
+        let keyed: Vec<String> = bundle.consumers.keys().cloned().collect();
+        let budgets: HashMap<String, Arc<Budget>> = bundle
+            .budgets
+            .iter()
+            .map(|(id, budget)| (id.clone(), Arc::new(budget.clone())))
+            .collect();
+        let scopes = bundle
+            .scopes
+            .iter()
+            .map(|(name, scope)| {
+                let rules: Vec<CompiledRule> = scope
+                    .rules
+                    .iter()
+                    .map(|rule| CompiledRule::compile(rule, &keyed, &budgets, &mut problems))
+                    .collect();
+                let open = rules.iter().any(|rule| !rule.keyed);
+                (name.clone(), Scope { rules, open })
+            })
+            .collect();
+        let table = Self {
+            scopes,
+            keys: index_keys(bundle),
+            keyed,
+            budgets,
+        };
+        (table, problems)
+    }
+
+    pub(crate) fn scope(&self, name: &str) -> Option<&Scope> {
+        self.scopes.get(name)
+    }
+
+    /// Names of all scopes, sorted.
+    pub fn scope_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.scopes.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Who a client key belongs to: empty for an unknown key.
+    pub(crate) fn identify(&self, key: &[u8]) -> Caller {
+        let digest: [u8; 32] = Sha256::digest(key).into();
+        match self.keys.get(&digest) {
+            Some(identities) => Caller::Known(identities.clone()),
+            None => Caller::Anonymous,
+        }
+    }
+
+    /// Ids of all backends, for forgetting the health of those that are gone.
+    pub fn backend_ids(&self) -> impl Iterator<Item = &str> {
+        self.scopes
+            .values()
+            .flat_map(|scope| &scope.rules)
+            .flat_map(|rule| &rule.rule.backends)
+            .map(|backend| backend.id.as_str())
+    }
+
+    /// Budgets by id, sorted.
+    pub fn budgets(&self) -> BTreeMap<&str, &Budget> {
+        self.budgets
+            .iter()
+            .map(|(id, budget)| (id.as_str(), budget.as_ref()))
+            .collect()
+    }
+
+    /// Whether keys are required in a namespace.
+    pub fn is_keyed(&self, namespace: &str) -> bool {
+        self.keyed.iter().any(|keyed| keyed == namespace)
+    }
+}
+
+// === impl Scope ===
+
+impl Scope {
+    /// The first rule that matches, in order of precedence.
+    pub(crate) fn find<'h>(
+        &self,
+        model: &str,
+        header: impl Fn(&str) -> Option<&'h [u8]> + Copy,
+    ) -> Option<&CompiledRule> {
+        self.rules
+            .iter()
+            .find(|rule| rule.matcher.matches(model, header))
+    }
+}
+
+// === impl CompiledRule ===
+
+impl CompiledRule {
+    fn compile(
+        rule: &Rule,
+        keyed: &[String],
+        budgets: &HashMap<String, Arc<Budget>>,
+        problems: &mut Vec<String>,
+    ) -> Self {
+        let (found, missing): (Vec<_>, Vec<_>) =
+            rule.budgets.iter().partition(|id| budgets.contains_key(*id));
+        for id in &missing {
+            problems.push(format!("rule {}: budget {id} is not defined", rule.id));
+        }
+        Self {
+            budgets: found
+                .into_iter()
+                .filter_map(|id| budgets.get(id).cloned())
+                .collect(),
+            missing_budgets: missing.into_iter().cloned().collect(),
+            keyed: keyed.contains(&rule.namespace),
+            matcher: Matcher::compile(rule, problems),
+            rule: Arc::new(rule.clone()),
+        }
+    }
+
+    /// The identity under which a caller may use this rule: `Ok(None)` is anonymous, `Err` is no
+    /// right to.
+    pub(crate) fn admit(&self, caller: &Caller) -> Result<Option<Arc<Identity>>, ()> {
+        let identity = caller.identity_in(&self.rule.namespace);
+        match (self.keyed, identity) {
+            (_, Some(identity)) => Ok(Some(identity)),
+            (false, None) => Ok(None),
+            (true, None) => Err(()),
+        }
+    }
+}
+
+fn index_keys(bundle: &Bundle) -> HashMap<[u8; 32], Vec<Arc<Identity>>> {
+    let mut keys: HashMap<[u8; 32], Vec<Arc<Identity>>> = HashMap::new();
+    for (namespace, consumers) in &bundle.consumers {
+        for consumer in consumers {
+            for (key_name, key) in &consumer.keys {
+                let digest: [u8; 32] = Sha256::digest(key.expose().as_bytes()).into();
+                let identities = keys.entry(digest).or_default();
+                // One consumer per key and namespace; the controller reports the conflict.
+                if identities.iter().all(|known| known.namespace != *namespace) {
+                    identities.push(Arc::new(Identity {
+                        namespace: namespace.clone(),
+                        consumer: consumer.name.clone(),
+                        key: key_name.clone(),
+                        team: consumer.team.clone(),
+                        org: consumer.org.clone(),
+                    }));
+                }
+            }
+        }
+    }
+    keys
+}

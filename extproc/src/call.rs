@@ -1,0 +1,104 @@
+//! One client call on the host's side: its exchange, its times, and its end whatever happens.
+
+use std::{sync::Arc, time::Instant};
+
+use parking_lot::Mutex;
+use tollgate_engine::{EndStep, Exchange};
+
+use crate::{host::Host, in_flight::SharedExchange, telemetry::CallTimes};
+
+/// A client call. Dropping it before its end (the proxy closed the stream: the client went away)
+/// charges what was used.
+pub(crate) struct Call {
+    pub(crate) host: Arc<Host>,
+    pub(crate) exchange: SharedExchange,
+    pub(crate) request_id: String,
+    id: u128,
+    listed: bool,
+    concluded: bool,
+    begun: Instant,
+    first_token: Option<Instant>,
+}
+
+// === impl Call ===
+
+impl Call {
+    pub(crate) fn new(host: Arc<Host>, scope: &str, request_id: String) -> Self {
+        let exchange = Exchange::new(host.exchange_input(scope));
+        Self {
+            id: exchange.id(),
+            exchange: Arc::new(Mutex::new(exchange)),
+            host,
+            request_id,
+            listed: false,
+            concluded: false,
+            begun: Instant::now(),
+            first_token: None,
+        }
+    }
+
+    /// Lists the call where retries and renewals find it; false when too many are in flight.
+    pub(crate) fn list(&mut self) -> bool {
+        self.listed = self.host.in_flight.insert(self.id, &self.exchange);
+        self.listed
+    }
+
+    /// Notes when the first content token passed.
+    pub(crate) fn note_content(&mut self, exchange: &Exchange) {
+        if self.first_token.is_none() && exchange.has_content() {
+            self.first_token = Some(Instant::now());
+        }
+    }
+
+    /// Ends the call: settles, then tells of it.
+    pub(crate) async fn conclude(&mut self, end: EndStep) {
+        self.concluded = true;
+        self.unlist();
+        self.host.conclude(&self.exchange, end).await;
+        self.report();
+    }
+
+    fn unlist(&mut self) {
+        if self.listed {
+            self.host.in_flight.remove(self.id);
+            self.listed = false;
+        }
+    }
+
+    fn report(&self) {
+        let record = self.exchange.lock().record();
+        let times = CallTimes {
+            duration: self.begun.elapsed(),
+            first_token: self.first_token.map(|at| at - self.begun),
+        };
+        self.host.telemetry.call(&record, times, &self.request_id);
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if self.concluded {
+            return;
+        }
+        self.concluded = true;
+        self.unlist();
+        let end = self.exchange.lock().on_closed();
+        let rest = Self {
+            host: Arc::clone(&self.host),
+            exchange: Arc::clone(&self.exchange),
+            request_id: std::mem::take(&mut self.request_id),
+            id: self.id,
+            listed: false,
+            concluded: true,
+            begun: self.begun,
+            first_token: self.first_token,
+        };
+        // Outside a runtime the process is ending: the store frees the hold when it expires.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                rest.host.conclude(&rest.exchange, end).await;
+                rest.report();
+            });
+        }
+    }
+}

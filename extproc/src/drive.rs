@@ -1,0 +1,81 @@
+//! Runs the engine's steps that need the world: counting and the ledger.
+
+use tollgate_budget::{HoldOutcome, StoreError, StoreFuture};
+use tollgate_engine::{EndStep, Forward, Reply, Step};
+
+use crate::{host::Host, in_flight::SharedExchange};
+
+/// Where a step came to rest.
+pub(crate) enum Rest {
+    Forward(Forward),
+    ReadBody,
+    Reply(Reply),
+}
+
+impl Host {
+    /// Runs steps until the proxy has to act.
+    pub(crate) async fn drive(&self, exchange: &SharedExchange, mut step: Step) -> Rest {
+        loop {
+            step = match step {
+                Step::Forward(forward) => return Rest::Forward(forward),
+                Step::ReadBody => return Rest::ReadBody,
+                Step::Reply(reply) => return Rest::Reply(reply),
+                Step::Count(job) => match self.compute(move || job.run()).await {
+                    Some(tokens) => exchange.lock().on_counted(tokens),
+                    None => Step::Reply(Reply::internal("the token count did not finish")),
+                },
+                Step::Hold(request) => {
+                    let outcome = self.decide(self.store.hold(&request)).await;
+                    exchange.lock().on_hold(outcome)
+                }
+                Step::Raise(request) => {
+                    let outcome = self.decide(self.store.raise(&request)).await;
+                    exchange.lock().on_hold(outcome)
+                }
+            };
+        }
+    }
+
+    /// Runs the end of an exchange.
+    pub(crate) async fn conclude(&self, exchange: &SharedExchange, mut end: EndStep) {
+        loop {
+            end = match end {
+                EndStep::Done => return,
+                EndStep::Estimate(job) => match self.compute(move || job.run()).await {
+                    Some(usage) => exchange.lock().on_estimated(usage),
+                    None => return,
+                },
+                EndStep::Settle(settlement) => {
+                    if let Err(error) = self.store.settle(&settlement).await {
+                        self.telemetry.settle_failed();
+                        tracing::error!(%error, hold = ?settlement.receipt.id, charges = ?settlement.charges, "a call was not charged");
+                    }
+                    return;
+                }
+            };
+        }
+    }
+
+    /// Runs CPU-bound work off the I/O threads, at most `counting_max` at once.
+    async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let _permit = self.counting.acquire().await.ok()?;
+        tokio::task::spawn_blocking(work).await.ok()
+    }
+
+    /// Waits for the store's decision, but not longer than its deadline.
+    async fn decide(
+        &self,
+        decision: StoreFuture<'_, HoldOutcome>,
+    ) -> Result<HoldOutcome, StoreError> {
+        match tokio::time::timeout(self.config.store_deadline, decision).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(StoreError::Unavailable(format!(
+                "no decision within {} ms",
+                self.config.store_deadline.as_millis()
+            ))),
+        }
+    }
+}

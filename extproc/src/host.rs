@@ -1,0 +1,144 @@
+//! What all streams share: routes, health, ledger, exchanges in flight, telemetry.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
+use tollgate_budget::Store;
+use tollgate_bundle::Bundle;
+use tollgate_engine::{ExchangeInput, Health, RouteTable};
+
+use crate::{in_flight::InFlight, telemetry::Telemetry};
+
+/// Limits of the host.
+#[derive(Clone, Copy, Debug)]
+pub struct HostConfig {
+    /// Longest request body, in bytes.
+    pub body_bytes_max: u64,
+    /// Client calls in flight at once.
+    pub in_flight_max: usize,
+    /// Longest wait for the ledger's store to decide.
+    pub store_deadline: Duration,
+    /// How often live holds are renewed; well below the store's hold lifetime.
+    pub renew_every: Duration,
+    /// Token counts that run at once; further ones wait.
+    pub counting_max: usize,
+}
+
+/// Shared by all streams.
+pub struct Host {
+    pub(crate) config: HostConfig,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) in_flight: InFlight,
+    pub(crate) counting: Semaphore,
+    pub(crate) telemetry: Telemetry,
+    table: ArcSwap<RouteTable>,
+    health: Arc<Health>,
+    started: Instant,
+}
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Self {
+            body_bytes_max: 50 * 1024 * 1024,
+            in_flight_max: 100_000,
+            store_deadline: Duration::from_millis(20),
+            renew_every: Duration::from_secs(10),
+            counting_max: cores,
+        }
+    }
+}
+
+// === impl Host ===
+
+impl Host {
+    /// A host without routes: every call is answered 503 until the first bundle.
+    pub fn new(config: HostConfig, store: Arc<dyn Store>, telemetry: Telemetry) -> Arc<Self> {
+        Arc::new(Self {
+            in_flight: InFlight::new(config.in_flight_max),
+            counting: Semaphore::new(config.counting_max),
+            config,
+            store,
+            telemetry,
+            table: ArcSwap::default(),
+            health: Arc::default(),
+            started: Instant::now(),
+        })
+    }
+
+    /// Serves the routes of `bundle` from the next call on; calls in flight keep theirs.
+    pub fn apply(&self, bundle: &Bundle) {
+        let (table, problems) = RouteTable::compile(bundle);
+        for problem in problems {
+            tracing::warn!(%problem, "a part of the AI configuration is not usable");
+        }
+        self.health.retain(table.backend_ids());
+        self.table.store(Arc::new(table));
+    }
+
+    /// The present routes.
+    pub fn table(&self) -> Arc<RouteTable> {
+        self.table.load_full()
+    }
+
+    /// Ids of the backends that are ejected now.
+    pub fn ejected(&self) -> Vec<String> {
+        self.health.ejected(self.now_ms())
+    }
+
+    /// Client calls in flight.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Keeps the holds of calls in flight alive; runs until it is dropped.
+    pub async fn renew_holds(&self) {
+        let mut ticks = tokio::time::interval(self.config.renew_every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            for exchange in self.in_flight.snapshot() {
+                let receipt = exchange.lock().receipt().cloned();
+                let Some(receipt) = receipt else { continue };
+                if let Err(error) = self.store.renew(&receipt).await {
+                    tracing::warn!(%error, hold = ?receipt.id, "a hold was not renewed");
+                }
+                // Settled while it was being renewed: free it again (settling twice charges once).
+                if exchange.lock().receipt().is_none() {
+                    let charges = vec![0; receipt.entries.len()];
+                    let settlement = tollgate_budget::Settlement { receipt, charges };
+                    let _ = self.store.settle(&settlement).await;
+                }
+            }
+        }
+    }
+
+    /// Monotonic milliseconds since the host started: the engine's clock for ejections.
+    pub(crate) fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn exchange_input(&self, scope: &str) -> ExchangeInput {
+        let created = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+        ExchangeInput {
+            table: self.table.load_full(),
+            health: Arc::clone(&self.health),
+            scope: scope.to_string(),
+            id: rand::random(),
+            created,
+            body_bytes_max: self.config.body_bytes_max,
+        }
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,88 @@
+//! The gRPC service that Envoy calls.
+
+use std::{path::Path, pin::Pin, sync::Arc};
+
+use anyhow::Context;
+use futures::Stream;
+use tokio::net::UnixListener;
+use tokio_stream::wrappers::UnixListenerStream;
+use tollgate_bundle::SCOPE_METADATA;
+use tollgate_envoy::pb::envoy::service::ext_proc::v3::{
+    ProcessingRequest, ProcessingResponse,
+    external_processor_server::{ExternalProcessor, ExternalProcessorServer},
+};
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::{host::Host, retry, router};
+
+/// HTTP/2 windows. A body comes as one message: a window smaller than a usual prompt would cost
+/// a round trip for each window's worth.
+const WINDOW_BYTES: u32 = 16 << 20;
+/// Longest HTTP/2 frame accepted: fewer, longer frames for large bodies.
+const FRAME_BYTES_MAX: u32 = 1 << 20;
+/// What a message holds beside the body: headers, attributes.
+const MESSAGE_OVERHEAD_BYTES: usize = 1 << 20;
+
+/// Serves ext_proc on a Unix socket until `shutdown` completes. The socket is created anew, in a
+/// folder that only this user may enter.
+///
+/// # Errors
+///
+/// The socket cannot be created, or serving failed.
+pub async fn serve(
+    host: Arc<Host>,
+    socket: &Path,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    match std::fs::remove_file(socket) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("remove the old socket {}", socket.display()));
+        }
+        _ => {}
+    }
+    let listener = UnixListener::bind(socket)
+        .with_context(|| format!("listen on {}", socket.display()))?;
+    let message_bytes_max = usize::try_from(host.config.body_bytes_max)
+        .unwrap_or(usize::MAX)
+        .saturating_add(MESSAGE_OVERHEAD_BYTES);
+    let service = ExternalProcessorServer::new(Service { host })
+        .max_decoding_message_size(message_bytes_max)
+        .max_encoding_message_size(usize::MAX);
+    tonic::transport::Server::builder()
+        .initial_connection_window_size(WINDOW_BYTES)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .max_frame_size(FRAME_BYTES_MAX)
+        .max_concurrent_streams(u32::MAX)
+        .add_service(service)
+        .serve_with_incoming_shutdown(UnixListenerStream::new(listener), shutdown)
+        .await
+        .context("serve ext_proc")
+}
+
+struct Service {
+    host: Arc<Host>,
+}
+
+type Answers = Pin<Box<dyn Stream<Item = Result<ProcessingResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl ExternalProcessor for Service {
+    type ProcessStream = Answers;
+
+    async fn process(
+        &self,
+        request: Request<Streaming<ProcessingRequest>>,
+    ) -> Result<Response<Answers>, Status> {
+        let scope = request
+            .metadata()
+            .get(SCOPE_METADATA)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_string);
+        let inbound = request.into_inner();
+        let host = Arc::clone(&self.host);
+        Ok(Response::new(match scope {
+            Some(scope) => Box::pin(router::answers(host, scope, inbound)),
+            None => Box::pin(retry::answers(host, inbound)),
+        }))
+    }
+}
