@@ -1,2 +1,43 @@
-//! The binary `tollgate`.
-fn main() {}
+//! The binary `tollgate`: reads the command line and calls the one function of each command.
+
+#![forbid(unsafe_code)]
+
+mod admin;
+mod args;
+mod check;
+mod crds;
+mod explain;
+mod load;
+mod logging;
+mod metrics;
+mod output;
+mod provider;
+mod run;
+mod status;
+mod translate;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let done = match args.command {
+        Command::Check(args) => check::check(&args),
+        Command::Crds(args) => crds::crds(&args),
+        Command::Explain(args) => explain::explain(&args),
+        Command::Provider(args) => provider::provider(&args),
+        Command::Run(args) => run::run(args),
+        Command::Status(args) => status::status(&args),
+        Command::Translate(args) => translate::translate(&args),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&format!("tollgate: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

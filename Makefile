@@ -1,0 +1,76 @@
+# Tollgate: every task a developer or CI runs. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TOLLGATE := target/release/tollgate
+CACHE := $(CURDIR)/.cache
+PYTHON := $(CACHE)/python/bin/python
+
+## run: start the gateway: with provider keys in the environment for real, without as a demo
+.PHONY: run
+run: build
+	@$(TOLLGATE) run $(RUN_ARGS)
+
+## build: compile the release binary target/release/tollgate
+.PHONY: build
+build: deps
+	@echo "building tollgate (release); the first time takes a few minutes"
+	cargo build --release --locked -p tollgate
+
+## test: everything: formats, lints, generated files, unit, golden, real Envoy, official SDKs
+.PHONY: test
+test: deps test-deps check
+	@echo "running all tests"
+	TOLLGATE_TEST_PYTHON=$(PYTHON) cargo test --workspace --locked
+
+## check: formats, lints and generated files, without running tests
+.PHONY: check
+check: deps
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+## bench: CPU per request, latency and memory against plain Envoy; prints the table of docs/performance.md
+.PHONY: bench
+bench: build
+	cargo build --release --locked -p tollgate-bench
+	target/release/tollgate-bench $(BENCH_ARGS)
+
+## crds: write crds/*.yaml from the Rust types
+.PHONY: crds
+crds: deps
+	cargo run -q --locked -p tollgate-crds --example write
+
+## fmt: format all code
+.PHONY: fmt
+fmt:
+	cargo fmt --all
+
+## deps: install what building needs (mold, a faster linker, from Debian)
+.PHONY: deps
+deps:
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs, then run make again"; exit 1; }
+	@command -v mold >/dev/null || { echo "installing mold (linker) with apt-get"; \
+	  $$(test "$$(id -u)" = 0 || echo sudo) bash -c 'apt-get update -qq && apt-get install -y -qq mold' >/dev/null; }
+
+## test-deps: install what tests need beside Rust: the official OpenAI and Anthropic Python SDKs
+.PHONY: test-deps
+test-deps: $(CACHE)/python/.ready
+
+$(CACHE)/python/.ready: tests/sdk/requirements.txt
+	@echo "installing the official Python SDKs into .cache/python"
+	@python3 -m venv $(CACHE)/python
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r tests/sdk/requirements.txt
+	@touch $@
+
+## clean: remove what was built
+.PHONY: clean
+clean:
+	cargo clean
+	rm -rf $(CACHE)
+
+## help: this list
+.PHONY: help
+help:
+	@echo "Tollgate. Targets:"
+	@sed -n 's/^## \([a-z-]*\): /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'

@@ -1,0 +1,32 @@
+//! Log lines on stderr.
+
+use std::io::IsTerminal;
+
+use anyhow::Context;
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::args::{LogArgs, LogFormat};
+
+/// Starts logging for the whole process.
+///
+/// # Errors
+///
+/// The filter cannot be parsed.
+pub(crate) fn start(args: &LogArgs) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&args.log_level)
+        .with_context(|| format!("--log-level {:?} is not a log filter", args.log_level))?;
+    let json = match args.log_format {
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+    };
+    let registry = tracing_subscriber::registry().with(filter);
+    if json {
+        let layer = fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
+        registry.with(layer).init();
+    } else {
+        let layer = fmt::layer().compact().with_writer(std::io::stderr);
+        registry.with(layer).init();
+    }
+    Ok(())
+}

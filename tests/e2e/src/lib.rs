@@ -1,1 +1,0 @@
-//! tollgate-e2e
