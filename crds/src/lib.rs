@@ -1,1 +1,29 @@
-//! tollgate-crds
+//! The resource kinds that Tollgate reads: Rust types, their CRD YAML, and validation.
+//!
+//! Fed by objects as JSON (from a cluster or from files); feeds `controller` with typed objects
+//! and `tollgate crds` with YAML. One schema serves both: what is written to the YAML is what
+//! [`parse_object`] checks.
+
+#![forbid(unsafe_code)]
+#![allow(
+    unreachable_pub,
+    reason = "the KubeSchema derive copies each `pub` struct into a function"
+)]
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "printer columns repeat their type"
+)]
+
+pub mod envoy_ai_gateway;
+pub mod envoy_gateway;
+pub mod tollgate;
+
+mod duration;
+mod reference;
+mod status;
+
+pub use duration::{Duration, DurationError};
+pub use reference::{
+    BackendObjectReference, ParentReference, PolicyTargetReference, SecretObjectReference,
+};
+pub use status::{ObjectStatus, RouteParentStatus, RouteStatus};

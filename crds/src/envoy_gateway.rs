@@ -1,0 +1,13 @@
+//! `gateway.envoyproxy.io/v1alpha1`: Envoy Gateway's kinds, and the compact AIGatewayRoute.
+
+mod backend;
+pub mod compact_ai_gateway_route;
+
+pub use backend::{
+    AppProtocol, Backend, BackendEndpoint, BackendSpec, BackendTls, BackendType, FqdnEndpoint,
+    IpEndpoint, UnixSocket, WellKnownCaCertificates,
+};
+pub use compact_ai_gateway_route::{CompactAIGatewayRoute, CompactAIGatewayRouteSpec};
+
+/// Group of these kinds.
+pub const GROUP: &str = "gateway.envoyproxy.io";
