@@ -1,5 +1,7 @@
 //! The values that pass between a caller and the ledger.
 
+use std::fmt;
+
 use crate::{Account, AccountState};
 
 /// Identifies a hold; unique per client call (the engine makes it from a random 128-bit value).
@@ -82,5 +84,15 @@ pub struct Settlement {
     /// The hold's receipt.
     pub receipt: HoldReceipt,
     /// Tokens to charge on each entry of the receipt, in its order; 0 everywhere releases.
+    /// An entry without a figure is charged what was held on it.
     pub charges: Vec<u64>,
+}
+
+// === impl HoldId ===
+
+/// 32 hex digits.
+impl fmt::Display for HoldId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
 }

@@ -6,12 +6,20 @@
 #![forbid(unsafe_code)]
 
 mod account;
+mod clock;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod hold;
 pub mod store;
 pub mod window;
 
 pub use account::{Account, AccountState};
+pub use clock::Clock;
 pub use hold::{
     Charge, Denial, HoldId, HoldOutcome, HoldReceipt, HoldRequest, ReceiptEntry, Settlement,
 };
-pub use store::{Store, StoreError, StoreFuture, memory::MemoryStore};
+pub use store::{
+    Store, StoreError, StoreFuture,
+    memory::{Bounds, BudgetTotal, MemoryStore, Usage},
+};
+pub use window::{InvalidZone, Window, Zone, parse_zone};

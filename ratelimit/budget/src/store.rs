@@ -4,9 +4,7 @@ pub mod memory;
 
 use std::{future::Future, pin::Pin};
 
-use crate::{
-    Account, AccountState, HoldOutcome, HoldReceipt, HoldRequest, Settlement,
-};
+use crate::{Account, AccountState, HoldOutcome, HoldReceipt, HoldRequest, Settlement};
 
 /// A boxed answer of a store.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;

@@ -1,1 +1,76 @@
-//! Calendar windows.
+//! Calendar windows: which span of time counts towards one limit.
+//!
+//! Fed by a kind, a time zone and the store's time; feeds the stores. For every kind and zone the
+//! windows tile time: each instant lies in exactly one of them, and they only ever advance.
+
+mod cache;
+mod clock_units;
+mod dates;
+mod zone;
+
+use jiff::Timestamp;
+use tollgate_bundle::WindowKind;
+
+pub use cache::WindowCache;
+pub use zone::{InvalidZone, Zone, parse_zone};
+
+/// A span of time, in Unix milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// First millisecond.
+    pub start_ms: i64,
+    /// First millisecond of the next window.
+    pub end_ms: i64,
+}
+
+// === impl Window ===
+
+impl Window {
+    /// The window of `kind` in the civil calendar of `zone` that contains `now_ms`.
+    ///
+    /// - Second, minute and hour start when the zone's clock shows a whole one. An hour that the
+    ///   clock shows twice (the end of summer time) is two windows. Where the clock jumps over a
+    ///   whole hour by less than an hour (Lord Howe moves by 30 minutes), the running window goes
+    ///   on until the clock shows the next whole hour: no extra window, so no extra budget.
+    /// - Day, week and month start at the first midnight of their first date, or at the first
+    ///   instant after it where the clock skips that midnight. A date that the calendar skips
+    ///   (Apia, 2011-12-30) has no window. A midnight that the clock shows twice counts once.
+    ///
+    /// Beyond the calendar (years -9999 to 9999) there is one endless window.
+    pub fn containing(kind: WindowKind, zone: &Zone, now_ms: i64) -> Self {
+        let found = Timestamp::from_millisecond(now_ms)
+            .ok()
+            .and_then(|now| match kind {
+                WindowKind::Second => clock_units::containing(1, zone.time_zone(), now),
+                WindowKind::Minute => clock_units::containing(60, zone.time_zone(), now),
+                WindowKind::Hour => clock_units::containing(3_600, zone.time_zone(), now),
+                WindowKind::Day | WindowKind::Week | WindowKind::Month => {
+                    dates::containing(kind, zone.time_zone(), now)
+                }
+            });
+        found.unwrap_or(Self {
+            start_ms: i64::MIN,
+            end_ms: i64::MAX,
+        })
+    }
+
+    /// Whether `ms` lies in this window.
+    pub fn contains(&self, ms: i64) -> bool {
+        self.start_ms <= ms && ms < self.end_ms
+    }
+
+    /// Milliseconds from `now_ms` to the end; 0 when it is over.
+    pub fn reset_ms(&self, now_ms: i64) -> u64 {
+        u64::try_from(self.end_ms.saturating_sub(now_ms)).unwrap_or(0)
+    }
+
+    fn between(start: Timestamp, end: Timestamp) -> Self {
+        Self {
+            start_ms: start.as_millisecond(),
+            end_ms: end.as_millisecond(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
