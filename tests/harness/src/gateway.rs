@@ -1,0 +1,263 @@
+//! A `tollgate run` process of a test.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, anyhow};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, Command},
+    sync::watch,
+};
+
+use crate::Client;
+
+/// How to start a gateway.
+#[derive(Debug)]
+pub struct GatewayBuilder {
+    binary: PathBuf,
+    manifests: Option<String>,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+}
+
+/// A running gateway. Killed when dropped; its logs are printed if the test is failing.
+#[derive(Debug)]
+pub struct Gateway {
+    child: Child,
+    folder: TempDir,
+    output: Arc<Mutex<Vec<String>>>,
+    url: String,
+    admin_url: String,
+}
+
+/// Starting means starting Envoy too, on a machine that may be compiling something.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+
+// === impl GatewayBuilder ===
+
+impl GatewayBuilder {
+    /// A gateway of this binary (`env!("CARGO_BIN_EXE_tollgate")`).
+    pub fn new(binary: impl Into<PathBuf>) -> Self {
+        Self {
+            binary: binary.into(),
+            manifests: None,
+            args: Vec::new(),
+            env: Vec::new(),
+        }
+    }
+
+    /// Serves these manifests, from one file that [`Gateway::rewrite`] can change.
+    #[must_use]
+    pub fn manifests(mut self, yaml: impl Into<String>) -> Self {
+        self.manifests = Some(yaml.into());
+        self
+    }
+
+    /// A further argument of `tollgate run`.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// A variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.push((name.to_string(), value.into()));
+        self
+    }
+
+    /// Starts it and waits until it says that it is ready.
+    ///
+    /// # Errors
+    ///
+    /// It ended, or did not become ready in time; its logs are in the error.
+    pub async fn start(self) -> Result<Gateway> {
+        let folder = tempfile::tempdir().context("make a folder")?;
+        let mut command = Command::new(&self.binary);
+        command
+            .arg("run")
+            .args(["--port", "0", "--admin-port", "0", "--log-format", "json"])
+            .args(&self.args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        for name in PROVIDER_VARIABLES {
+            command.env_remove(name);
+        }
+        command.envs(self.env);
+        if let Some(yaml) = &self.manifests {
+            let path = manifest_path(folder.path());
+            std::fs::write(&path, yaml).context("write the manifests")?;
+            command.arg(path);
+        }
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("start {}", self.binary.display()))?;
+        let output = Arc::new(Mutex::new(Vec::new()));
+        let (tell, mut ready) = watch::channel(None);
+        let stdout = child.stdout.take().context("stdout")?;
+        let stderr = child.stderr.take().context("stderr")?;
+        tokio::spawn(collect(stdout, Arc::clone(&output), Some(tell)));
+        tokio::spawn(collect(stderr, Arc::clone(&output), None));
+
+        let line = tokio::time::timeout(START_PATIENCE, ready.wait_for(Option::is_some)).await;
+        let line = match line {
+            Ok(Ok(line)) => line.clone().unwrap_or_default(),
+            Ok(Err(_)) => return Err(failed("the gateway ended before it was ready", &output)),
+            Err(_) => return Err(failed("the gateway did not become ready", &output)),
+        };
+        let mut urls = line
+            .split([' ', '(', ')'])
+            .filter(|word| word.starts_with("http://"));
+        let url = urls.next().context("the ready line names no address")?;
+        let admin_url = urls.next().context("the ready line names no admin address")?;
+        Ok(Gateway {
+            url: url.trim_end_matches("/v1").to_string(),
+            admin_url: admin_url.to_string(),
+            child,
+            folder,
+            output,
+        })
+    }
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// Address without a path: `http://127.0.0.1:1975`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Address of the admin endpoint.
+    pub fn admin_url(&self) -> &str {
+        &self.admin_url
+    }
+
+    /// A client with this key.
+    pub fn client(&self, key: Option<&str>) -> Client {
+        Client::new(&self.url, key)
+    }
+
+    /// A client of the admin endpoint.
+    pub fn admin(&self) -> Client {
+        Client::new(&self.admin_url, None)
+    }
+
+    /// Replaces the manifests, as an editor would: a new file renamed over the old.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn rewrite(&self, yaml: &str) -> Result<()> {
+        let path = manifest_path(self.folder.path());
+        let draft = self.folder.path().join(".manifests.yaml.tmp");
+        std::fs::write(&draft, yaml).context("write the new manifests")?;
+        std::fs::rename(&draft, &path).context("put the new manifests in place")
+    }
+
+    /// All lines printed so far.
+    pub fn output(&self) -> String {
+        self.output.lock().map(|lines| lines.join("\n")).unwrap_or_default()
+    }
+
+    /// Process id.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    ///
+    /// # Errors
+    ///
+    /// It did not end in time.
+    pub async fn stop(mut self) -> Result<(ExitStatus, String)> {
+        self.terminate().await?;
+        let status = self.wait().await?;
+        Ok((status, self.output()))
+    }
+
+    /// Sends SIGTERM.
+    ///
+    /// # Errors
+    ///
+    /// The signal could not be sent.
+    pub async fn terminate(&self) -> Result<()> {
+        let pid = self.child.id().context("the gateway has ended")?;
+        let sent = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
+        anyhow::ensure!(sent.success(), "kill -TERM {pid} failed");
+        Ok(())
+    }
+
+    /// Waits for the end of the process.
+    ///
+    /// # Errors
+    ///
+    /// It did not end in time.
+    pub async fn wait(&mut self) -> Result<ExitStatus> {
+        tokio::time::timeout(STOP_PATIENCE, self.child.wait())
+            .await
+            .map_err(|_| failed("the gateway did not stop", &self.output))?
+            .context("wait for the gateway")
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            show(&self.output());
+        }
+    }
+}
+
+/// A key in the developer's own environment must not reach a test.
+const PROVIDER_VARIABLES: [&str; 7] = [
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_BASE_URL",
+    "AZURE_OPENAI_API_KEY",
+    "AZURE_OPENAI_ENDPOINT",
+    "OPENAI_API_KEY",
+    "OPENAI_API_VERSION",
+    "OPENAI_BASE_URL",
+];
+
+fn manifest_path(folder: &Path) -> PathBuf {
+    folder.join("manifests.yaml")
+}
+
+async fn collect(
+    stream: impl AsyncRead + Unpin,
+    output: Arc<Mutex<Vec<String>>>,
+    ready: Option<watch::Sender<Option<String>>>,
+) {
+    let mut lines = BufReader::new(stream).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Some(ready) = &ready
+            && line.starts_with("ready ")
+        {
+            ready.send_replace(Some(line.clone()));
+        }
+        if let Ok(mut output) = output.lock() {
+            output.push(line);
+        }
+    }
+}
+
+fn failed(what: &str, output: &Mutex<Vec<String>>) -> anyhow::Error {
+    let lines = output.lock().map(|lines| lines.join("\n")).unwrap_or_default();
+    anyhow!("{what}; it printed:\n{lines}")
+}
+
+#[expect(clippy::print_stderr, reason = "a failing test shows the logs of its gateway")]
+fn show(output: &str) {
+    eprintln!("---- output of the gateway\n{output}\n----");
+}
