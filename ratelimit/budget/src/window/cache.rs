@@ -45,6 +45,11 @@ impl WindowCache {
             .or_insert(present)
             .window(kind, now_ms)
     }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.zones.len()
+    }
 }
 
 // === impl Present ===

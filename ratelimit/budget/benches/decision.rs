@@ -1,0 +1,155 @@
+//! What a decision of the memory store costs: `cargo bench -p tollgate-budget`.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark prints its figures, and stops where it measures nothing"
+)]
+
+use std::{
+    hint::black_box,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+use tollgate_budget::{
+    Account, Bounds, Charge, Clock, HoldId, HoldOutcome, HoldReceipt, HoldRequest, MemoryStore,
+    Settlement, window::WindowCache,
+};
+use tollgate_bundle::WindowKind;
+
+const CALLS: u64 = 500_000;
+const USERS: u64 = 10_000;
+
+fn main() {
+    let store = MemoryStore::new(Clock::system(), Bounds::default());
+    measure("hold + settle, 2 accounts, 10 000 users", CALLS, |n| {
+        call(
+            &store,
+            u128::from(n),
+            &format!("user:{}", n % USERS),
+            1 << 40,
+        );
+    });
+    let full = request(0, "user:full", 0);
+    measure("denied hold, 2 accounts", CALLS, |_| {
+        assert!(matches!(store.hold_now(&full), Ok(HoldOutcome::Denied(_))));
+    });
+    let flying = granted(&store, &request(u128::MAX, "user:flying", 1 << 40));
+    measure("renew", CALLS, |_| {
+        store.renew_now(&flying).expect("there is room");
+    });
+    let mut windows = WindowCache::default();
+    let madrid: Arc<str> = Arc::from("Europe/Madrid");
+    measure("present window from the cache", CALLS, |_| {
+        black_box(windows.window(WindowKind::Day, &madrid, 1_773_144_000_000));
+    });
+    measure("next window from the calendar (day)", 100_000, |n| {
+        let now_ms = 1_773_144_000_000 + 86_400_000 * i64::try_from(n % 1_000).unwrap_or(0);
+        black_box(windows.window(WindowKind::Day, &madrid, now_ms));
+    });
+    measure("next window from the calendar (hour)", 100_000, |n| {
+        let now_ms = 1_773_144_000_000 + 3_600_000 * i64::try_from(n % 10_000).unwrap_or(0);
+        black_box(windows.window(WindowKind::Hour, &madrid, now_ms));
+    });
+    two_threads();
+    expiry_of_all_holds();
+}
+
+fn two_threads() {
+    let store = MemoryStore::new(Clock::system(), Bounds::default());
+    measure("hold + settle, 2 threads at one store", 2 * CALLS, {
+        let mut done = false;
+        let store = &store;
+        move |_| {
+            if done {
+                return;
+            }
+            done = true;
+            thread::scope(|scope| {
+                for thread in 0..2_u128 {
+                    scope.spawn(move || {
+                        for n in 0..CALLS {
+                            let id = thread << 64 | u128::from(n);
+                            call(store, id, &format!("user:{}", n % USERS), 1 << 40);
+                        }
+                    });
+                }
+            });
+        }
+    });
+}
+
+/// The longest single operation there can be: every hold is forgotten, then one call comes.
+fn expiry_of_all_holds() {
+    let now_ms = Arc::new(AtomicI64::new(1_773_144_000_000));
+    let time = Arc::clone(&now_ms);
+    let clock = Clock::new(move || time.load(Ordering::Relaxed));
+    let store = MemoryStore::new(clock, Bounds::default());
+    for n in 0..100_000_u64 {
+        granted(
+            &store,
+            &request(u128::from(n), &format!("user:{}", n % USERS), 1 << 40),
+        );
+    }
+    now_ms.fetch_add(30_000, Ordering::Relaxed);
+    let start = Instant::now();
+    assert_eq!(store.usage().holds, 0);
+    println!(
+        "{:<45}{:>9.2} ms",
+        "100 000 holds expire in one operation",
+        start.elapsed().as_secs_f64() * 1e3
+    );
+}
+
+fn measure(name: &str, times: u64, mut operation: impl FnMut(u64)) {
+    let start = Instant::now();
+    for n in 0..times {
+        operation(n);
+    }
+    let each = start.elapsed().as_secs_f64() * 1e9 / times as f64;
+    println!("{name:<45}{each:>9.0} ns");
+}
+
+fn call(store: &MemoryStore, id: u128, user: &str, limit: u64) {
+    let receipt = granted(store, &request(id, user, limit));
+    let charges = vec![70; receipt.entries.len()];
+    let states = store.settle_now(&Settlement { receipt, charges });
+    black_box(states.expect("there is room"));
+}
+
+fn granted(store: &MemoryStore, request: &HoldRequest) -> HoldReceipt {
+    match store.hold_now(request) {
+        Ok(HoldOutcome::Granted(receipt)) => receipt,
+        other => panic!("granted expected: {other:?}"),
+    }
+}
+
+/// A limit per day and one per minute, both of one budget.
+fn request(id: u128, user: &str, limit: u64) -> HoldRequest {
+    let subject: Arc<str> = Arc::from(user);
+    let budget: Arc<str> = Arc::from("default/daily");
+    let time_zone: Arc<str> = Arc::from("UTC");
+    let charges = [WindowKind::Day, WindowKind::Minute].map(|window| Charge {
+        account: Account {
+            budget: Arc::clone(&budget),
+            subject: Arc::clone(&subject),
+            window,
+            time_zone: Arc::clone(&time_zone),
+            limit,
+        },
+        fixed: 50,
+        per_output: 1,
+    });
+    HoldRequest {
+        id: HoldId(id),
+        charges: charges.to_vec(),
+        output_want: 100,
+        output_min: 16,
+    }
+}

@@ -1,0 +1,206 @@
+//! What the store keeps, what it drops, and what it does when it is full.
+
+use super::*;
+
+fn small() -> Bounds {
+    Bounds {
+        accounts_max: 3,
+        holds_max: 2,
+        settled_ids_max: 2,
+        hold_lifetime_ms: 30_000,
+    }
+}
+
+#[test]
+fn account_beyond_the_bound_is_an_error_and_records_nothing() {
+    let time = Time::default();
+    let store = time.store(small());
+    for (id, subject) in ["a", "b", "c"].iter().enumerate() {
+        let receipt = grant(
+            &store,
+            &ask(id as u128, &account(WindowKind::Day, subject, 10), 5),
+        );
+        settle(&store, &receipt, 5);
+    }
+    let d = account(WindowKind::Day, "d", 10);
+    let full = store
+        .hold_now(&ask(9, &d, 1))
+        .expect_err("the store is full");
+    assert_eq!(full.to_string(), "the budget store is full: 3 accounts");
+    assert_eq!(store.usage().holds, 0);
+    // What is known goes on being served, and what does not fit is denied all the same.
+    grant(&store, &ask(10, &account(WindowKind::Day, "a", 10), 5));
+    let denied = store.hold_now(&ask(11, &d, 11)).expect("denied, not full");
+    assert!(matches!(denied, HoldOutcome::Denied(_)));
+}
+
+#[test]
+fn accounts_of_windows_that_are_over_make_room() {
+    let time = Time::default();
+    let store = time.store(small());
+    for (id, subject) in ["a", "b", "c"].iter().enumerate() {
+        let receipt = grant(
+            &store,
+            &ask(id as u128, &account(WindowKind::Minute, subject, 10), 5),
+        );
+        settle(&store, &receipt, 5);
+    }
+    time.step(60_000);
+    grant(&store, &ask(9, &account(WindowKind::Minute, "d", 10), 5));
+    assert_eq!(store.usage().accounts, 1);
+}
+
+#[test]
+fn account_that_a_live_hold_refers_to_stays_after_its_window() {
+    let time = Time::default();
+    let store = time.store(small());
+    time.step(59_000);
+    let minute = account(WindowKind::Minute, "a", 10);
+    let receipt = grant(&store, &ask(1, &minute, 5));
+    time.step(2_000);
+    assert_eq!(store.usage().accounts, 1);
+    // The slot of `a` must not be taken over by `b` while the hold can still free something.
+    let b = grant(&store, &ask(2, &account(WindowKind::Minute, "b", 10), 7));
+    settle(&store, &receipt, 5);
+    assert_eq!(store.states_now(&[b.entries[0].account.clone()])[0].held, 7);
+    store.usage();
+    assert_eq!(store.usage().accounts, 1);
+}
+
+#[test]
+fn denied_requests_of_unknown_subjects_leave_no_account() {
+    let time = Time::default();
+    let store = time.store(small());
+    for id in 0..100 {
+        let nobody = account(WindowKind::Day, &format!("user:{id}"), 10);
+        assert!(matches!(
+            store.hold_now(&ask(id, &nobody, 11)),
+            Ok(HoldOutcome::Denied(_))
+        ));
+    }
+    assert_eq!(store.usage().accounts, 0);
+}
+
+#[test]
+fn hold_beyond_the_bound_is_an_error_until_one_expires() {
+    let time = Time::default();
+    let store = time.store(small());
+    let a = account(WindowKind::Day, "a", 100);
+    let first = grant(&store, &ask(1, &a, 1));
+    grant(&store, &ask(2, &a, 1));
+    let full = store
+        .hold_now(&ask(3, &a, 1))
+        .expect_err("the store is full");
+    assert_eq!(full.to_string(), "the budget store is full: 2 holds");
+    // A hold that is there may be raised and asked for again.
+    assert!(matches!(
+        store.raise_now(&ask(2, &a, 2)),
+        Ok(HoldOutcome::Granted(_))
+    ));
+    assert_eq!(grant(&store, &ask(1, &a, 1)), first);
+    time.step(30_000);
+    grant(&store, &ask(3, &a, 1));
+    grant(&store, &ask(4, &a, 1));
+    assert!(
+        store.renew_now(&first).is_err(),
+        "no room to record it again"
+    );
+    assert_eq!(store.usage().holds, 2);
+}
+
+#[test]
+fn settlements_beyond_the_bound_forget_the_oldest() {
+    let time = Time::default();
+    let store = time.store(small());
+    let a = account(WindowKind::Day, "a", 100);
+    let receipts: Vec<_> = (0..3)
+        .map(|id| {
+            let receipt = grant(&store, &ask(id, &a, 10));
+            settle(&store, &receipt, 10);
+            receipt
+        })
+        .collect();
+    assert_eq!(store.usage().settled_ids, 2);
+    assert_eq!(settle(&store, &receipts[2], 10).settled, 30);
+    assert_eq!(settle(&store, &receipts[1], 10).settled, 30);
+    // As documented: a repetition beyond the bound is charged again.
+    assert_eq!(settle(&store, &receipts[0], 10).settled, 40);
+}
+
+#[test]
+fn settlements_kept_for_two_lifetimes_then_forgotten() {
+    let time = Time::default();
+    let store = time.store(Bounds::default());
+    let a = account(WindowKind::Day, "a", 100);
+    let receipt = grant(&store, &ask(1, &a, 10));
+    settle(&store, &receipt, 10);
+    time.step(59_999);
+    assert_eq!(store.usage().settled_ids, 1);
+    assert_eq!(settle(&store, &receipt, 10).settled, 10);
+    time.step(1);
+    assert_eq!(store.usage().settled_ids, 0);
+}
+
+#[test]
+fn clock_that_steps_back_opens_no_window_twice() {
+    let time = Time::default();
+    let store = time.store(Bounds::default());
+    let minute = account(WindowKind::Minute, "a", 10);
+    let receipt = grant(&store, &ask(1, &minute, 10));
+    settle(&store, &receipt, 10);
+    time.step(-90_000);
+    let denied = store
+        .hold_now(&ask(2, &minute, 1))
+        .expect("the store answers");
+    let HoldOutcome::Denied(denial) = denied else {
+        panic!("denied expected: {denied:?}");
+    };
+    assert_eq!(denial.state.reset_ms, 60_000);
+    time.step(90_000 + 60_000);
+    grant(&store, &ask(3, &minute, 10));
+}
+
+#[test]
+fn account_with_unknown_zone_is_kept_under_utc() {
+    let time = Time::default();
+    let store = time.store(Bounds::default());
+    let mut nowhere = account(WindowKind::Day, "a", 10);
+    nowhere.time_zone = Arc::from("Nowhere/Atlantis");
+    let receipt = grant(&store, &ask(1, &nowhere, 10));
+    // 12:00 UTC.
+    assert_eq!(receipt.entries[0].state.reset_ms, 12 * 3_600_000);
+    assert!(matches!(
+        store.hold_now(&ask(2, &nowhere, 1)),
+        Ok(HoldOutcome::Denied(_))
+    ));
+}
+
+#[test]
+fn accounts_of_different_zones_are_apart() {
+    let time = Time::default();
+    let store = time.store(Bounds::default());
+    let utc = account(WindowKind::Day, "a", 10);
+    let mut kathmandu = utc.clone();
+    kathmandu.time_zone = Arc::from("Asia/Kathmandu");
+    grant(&store, &ask(1, &utc, 10));
+    let other = grant(&store, &ask(2, &kathmandu, 10));
+    // 17:45 there.
+    assert_eq!(other.entries[0].state.reset_ms, (6 * 60 + 15) * 60_000);
+}
+
+#[test]
+fn a_hundred_thousand_forgotten_holds_are_freed_at_once() {
+    let time = Time::default();
+    let store = time.store(Bounds::default());
+    let a = account(WindowKind::Day, "a", 100_000);
+    for id in 0..100_000 {
+        grant(&store, &ask(id, &a, 1));
+    }
+    assert!(matches!(
+        store.hold_now(&ask(100_001, &a, 1)),
+        Ok(HoldOutcome::Denied(_))
+    ));
+    time.step(30_000);
+    assert_eq!(store.states_now(&[a])[0].held, 0);
+    assert_eq!(store.usage().holds, 0);
+}
