@@ -3,18 +3,18 @@
 use std::borrow::Cow;
 
 use tollgate_engine::{Forward, Reply, RequestHead};
-use tollgate_envoy::pb::envoy::{
-    config::core::v3::{HeaderValue, HeaderValueOption, header_value_option::HeaderAppendAction},
-    extensions::filters::http::ext_proc::v3::{
-        ProcessingMode,
-        processing_mode::{BodySendMode, HeaderSendMode},
-    },
-    r#type::v3::HttpStatus,
-    service::ext_proc::v3::{
+use tollgate_envoy::{
+    core::{HeaderValue, HeaderValueOption, header_value_option::HeaderAppendAction},
+    ext_proc::{
         BodyMutation, BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, HttpHeaders,
         ImmediateResponse, ProcessingResponse, body_mutation::Mutation,
         common_response::ResponseStatus, processing_response::Response,
     },
+    ext_proc_filter::{
+        ProcessingMode,
+        processing_mode::{BodySendMode, HeaderSendMode},
+    },
+    http_type::HttpStatus,
 };
 
 /// Envoy's header list as the engine reads it.

@@ -5,9 +5,9 @@ use std::{collections::HashMap, sync::Arc};
 use futures::{Stream, stream};
 use tollgate_bundle::EXCHANGE_HEADER;
 use tollgate_engine::{Reply, RequestHead};
-use tollgate_envoy::pb::{
-    envoy::service::ext_proc::v3::{ProcessingRequest, ProcessingResponse, processing_request},
-    google::protobuf::{Struct, Value, value::Kind},
+use tollgate_envoy::{
+    ext_proc::{ProcessingRequest, ProcessingResponse, processing_request},
+    well_known::{Struct, Value, value::Kind},
 };
 use tonic::{Status, Streaming};
 

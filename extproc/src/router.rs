@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::{Stream, stream};
 use tollgate_engine::{Reply, RequestHead, ResponseHead};
-use tollgate_envoy::pb::envoy::service::ext_proc::v3::{
+use tollgate_envoy::ext_proc::{
     HttpBody, HttpHeaders, ProcessingRequest, ProcessingResponse, processing_request,
 };
 use tollgate_llm::{BodyChange, BodyReading};

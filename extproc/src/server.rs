@@ -7,7 +7,7 @@ use futures::Stream;
 use tokio::net::UnixListener;
 use tokio_stream::wrappers::UnixListenerStream;
 use tollgate_bundle::SCOPE_METADATA;
-use tollgate_envoy::pb::envoy::service::ext_proc::v3::{
+use tollgate_envoy::ext_proc::{
     ProcessingRequest, ProcessingResponse,
     external_processor_server::{ExternalProcessor, ExternalProcessorServer},
 };
