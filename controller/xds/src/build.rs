@@ -1,0 +1,143 @@
+//! Renders one gateway's IR as Envoy resources: pure, total and deterministic. Fed by
+//! `translate`, read by `snapshot`.
+//!
+//! No protobuf map in a resource has more than one entry: prost encodes maps in random order,
+//! and the version of a resource is a hash of its encoding.
+
+mod ai_cluster;
+mod ai_route;
+mod ai_upstream;
+mod cluster;
+mod endpoint;
+mod ext_proc;
+mod header_filter;
+mod http_match;
+mod http_route;
+mod listener;
+mod local_reply;
+mod names;
+mod redirect;
+mod retry;
+mod rewrite;
+mod tls;
+mod value;
+mod virtual_host;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use tollgate_envoy as envoy;
+use tollgate_ir as ir;
+
+/// All resources of one gateway, by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resources {
+    /// One for each port.
+    pub listeners: BTreeMap<String, envoy::listener::Listener>,
+    /// One for each listener, under its name.
+    pub routes: BTreeMap<String, envoy::route::RouteConfiguration>,
+    /// Backends, and the ext_proc service.
+    pub clusters: BTreeMap<String, envoy::cluster::Cluster>,
+    /// Endpoints of those clusters whose endpoints are all addresses.
+    pub endpoints: BTreeMap<String, envoy::endpoint::ClusterLoadAssignment>,
+    /// Trusted certificate authorities. Never a key: provider credentials travel in the bundle.
+    pub secrets: BTreeMap<String, envoy::tls::Secret>,
+}
+
+/// What the resources need to know about the machine they are made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildOptions {
+    /// Unix socket of our ext_proc service.
+    pub extproc_socket: PathBuf,
+    /// How long Envoy waits for one answer of the ext_proc service, in milliseconds. A budget
+    /// that waits for its store needs more than Envoy's own 200 ms.
+    pub extproc_message_timeout_ms: u64,
+    /// Largest request body on AI routes: it is held in memory. More answers 413.
+    pub request_body_bytes_max: u64,
+    /// Largest answer that is not streamed on AI routes: it is held in memory. More answers 500.
+    pub response_body_bytes_max: u32,
+    /// PEM file of the authorities that the machine trusts.
+    pub system_ca_path: PathBuf,
+}
+
+/// Renders a gateway.
+pub fn build(gateway: &ir::Gateway, options: &BuildOptions) -> Resources {
+    // Consumers and budgets are the engine's business (`Gateway::bundle`).
+    let ir::Gateway {
+        listeners,
+        consumers: _,
+        budgets: _,
+    } = gateway;
+    let mut resources = Resources::default();
+    for listener in listeners {
+        let name = listener.name.clone();
+        let built = listener::build_listener(listener, options);
+        resources.listeners.insert(name.clone(), built);
+        let routes = virtual_host::build_route_configuration(listener, options);
+        resources.routes.insert(name, routes);
+        for host in &listener.virtual_hosts {
+            add_backends(&mut resources, host, options);
+        }
+    }
+    let ai = listeners.iter().any(listener::has_ai);
+    if ai {
+        for cluster in ext_proc::build_clusters(options) {
+            resources.clusters.insert(cluster.name.clone(), cluster);
+        }
+    }
+    resources
+}
+
+fn add_backends(resources: &mut Resources, host: &ir::VirtualHost, options: &BuildOptions) {
+    for route in &host.routes {
+        let ir::HttpAction::Forward(backends) = &route.action else {
+            continue;
+        };
+        for backend in backends {
+            if let Ok(destination) = &backend.destination {
+                let built = cluster::build_http_cluster(&backend.name, destination, options);
+                resources.add(built);
+            }
+        }
+    }
+    for rule in host.ai.iter().flat_map(|ai| &ai.rules) {
+        for built in ai_cluster::build_ai_clusters(rule, options) {
+            resources.add(built);
+        }
+    }
+}
+
+// === impl Resources ===
+
+impl Resources {
+    fn add(&mut self, built: cluster::BuiltCluster) {
+        let cluster::BuiltCluster {
+            cluster,
+            endpoints,
+            secrets,
+        } = built;
+        if let Some(endpoints) = endpoints {
+            let name = endpoints.cluster_name.clone();
+            self.endpoints.insert(name, endpoints);
+        }
+        for secret in secrets {
+            self.secrets.insert(secret.name.clone(), secret);
+        }
+        self.clusters.insert(cluster.name.clone(), cluster);
+    }
+}
+
+// === impl BuildOptions ===
+
+impl BuildOptions {
+    /// The defaults, for an ext_proc service on this socket.
+    pub fn new(extproc_socket: PathBuf) -> Self {
+        Self {
+            extproc_socket,
+            extproc_message_timeout_ms: 10_000,
+            request_body_bytes_max: 50 << 20,
+            response_body_bytes_max: 16 << 20,
+            system_ca_path: PathBuf::from("/etc/ssl/certs/ca-certificates.crt"),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Clusters of an AI rule: one for each backend that a first attempt can be pinned to, with the
+//! rule's other backends as lower priorities. A retry (`previous_priorities`) moves down them.
+//!
+//! Endpoints carry the id of their backend twice: for the filter that runs on retries (endpoint
+//! metadata) and for the choice of the transport socket (locality metadata).
+
+use tollgate_bundle::{BACKEND_METADATA_KEY, BACKEND_METADATA_NAMESPACE, Backend};
+use tollgate_envoy as envoy;
+use tollgate_ir as ir;
+
+use envoy::cluster::{Cluster, cluster::TransportSocketMatch};
+use envoy::endpoint::LocalityLbEndpoints;
+
+use super::cluster::{self, BuiltCluster};
+use super::value::{metadata, single_field};
+use super::{BuildOptions, ai_upstream, endpoint, names, tls};
+
+/// A backend that has a place.
+type Placed<'a> = (&'a Backend, &'a ir::Destination);
+
+pub(super) fn build_ai_clusters(rule: &ir::AiRule, options: &BuildOptions) -> Vec<BuiltCluster> {
+    let placed = fallback_order(rule);
+    let protocol = common_protocol(&placed);
+    placed
+        .iter()
+        .map(|primary| build_ai_cluster(primary, &placed, protocol, options))
+        .collect()
+}
+
+/// The backends that have a place: by priority, then by weight (largest first), then as written.
+fn fallback_order(rule: &ir::AiRule) -> Vec<Placed<'_>> {
+    let mut placed: Vec<Placed<'_>> = rule
+        .rule
+        .backends
+        .iter()
+        .zip(&rule.destinations)
+        .filter_map(|(backend, destination)| Some((backend, destination.as_ref()?)))
+        .collect();
+    // Stable, so equal ones stay as written.
+    placed.sort_by_key(|(backend, _)| (backend.priority, std::cmp::Reverse(backend.weight)));
+    placed
+}
+
+/// A cluster speaks one protocol. HTTP/2 only where all backends do: servers with HTTP/2 over
+/// TLS take HTTP/1.1 too.
+fn common_protocol(placed: &[Placed<'_>]) -> ir::UpstreamProtocol {
+    if placed
+        .iter()
+        .all(|(_, destination)| destination.protocol == ir::UpstreamProtocol::Http2)
+    {
+        ir::UpstreamProtocol::Http2
+    } else {
+        ir::UpstreamProtocol::Http1
+    }
+}
+
+fn build_ai_cluster(
+    primary: &Placed<'_>,
+    placed: &[Placed<'_>],
+    protocol: ir::UpstreamProtocol,
+    options: &BuildOptions,
+) -> BuiltCluster {
+    let (primary_backend, _) = primary;
+    let others = placed
+        .iter()
+        .filter(|(backend, _)| backend.id != primary_backend.id);
+    let in_order: Vec<&Placed<'_>> = std::iter::once(primary).chain(others).collect();
+    let mut sockets = Vec::new();
+    let mut secrets = Vec::new();
+    for (backend, destination) in &in_order {
+        let (socket, secret) = build_socket_match(backend, destination, protocol, options);
+        sockets.push(socket);
+        secrets.extend(secret);
+    }
+    let localities = in_order
+        .iter()
+        .zip(0..)
+        .map(|((backend, destination), priority)| build_priority(backend, destination, priority));
+    let dns = in_order
+        .iter()
+        .any(|(_, destination)| endpoint::needs_dns(&destination.endpoints));
+    let filters = ai_upstream::build_upstream_filters(&primary_backend.id, options);
+    let base = Cluster {
+        transport_socket_matches: sockets,
+        typed_extension_protocol_options: cluster::http_options(protocol.into(), filters),
+        ..cluster::build_base(&primary_backend.cluster)
+    };
+    let built = cluster::place(base, localities.collect(), dns);
+    BuiltCluster { secrets, ..built }
+}
+
+/// The transport socket for the endpoints of one backend.
+fn build_socket_match(
+    backend: &Backend,
+    destination: &ir::Destination,
+    protocol: ir::UpstreamProtocol,
+    options: &BuildOptions,
+) -> (TransportSocketMatch, Option<envoy::tls::Secret>) {
+    let (socket, secret) = match &destination.tls {
+        Some(tls) => {
+            let built = tls::build_tls(tls, protocol, options);
+            (built.socket, built.secret)
+        }
+        None => (tls::build_plain(), None),
+    };
+    let socket = TransportSocketMatch {
+        name: backend.id.clone(),
+        r#match: Some(single_field(names::SOCKET_MATCH_KEY, &backend.id)),
+        transport_socket: Some(socket),
+    };
+    (socket, secret)
+}
+
+fn build_priority(
+    backend: &Backend,
+    destination: &ir::Destination,
+    priority: u32,
+) -> LocalityLbEndpoints {
+    let mut lb_endpoints: Vec<_> = destination
+        .endpoints
+        .iter()
+        .map(endpoint::build_endpoint)
+        .collect();
+    for lb_endpoint in &mut lb_endpoints {
+        lb_endpoint.metadata = Some(metadata(
+            BACKEND_METADATA_NAMESPACE,
+            BACKEND_METADATA_KEY,
+            &backend.id,
+        ));
+    }
+    LocalityLbEndpoints {
+        metadata: Some(metadata(
+            names::SOCKET_MATCH_NAMESPACE,
+            names::SOCKET_MATCH_KEY,
+            &backend.id,
+        )),
+        priority,
+        ..endpoint::locality(lb_endpoints)
+    }
+}

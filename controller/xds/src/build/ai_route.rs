@@ -1,0 +1,133 @@
+//! Routes of a host's LLM traffic, in this order:
+//! pinned routes, which only the engine can select (it names the cluster of the first attempt in
+//! a header that clients cannot send), then entry routes, on which the engine gets the request.
+
+use tollgate_bundle::{BACKEND_METADATA_NAMESPACE, CLUSTER_HEADER};
+use tollgate_envoy as envoy;
+use tollgate_ir as ir;
+
+use envoy::route::{
+    DirectResponseAction, HeaderMatcher, Route, RouteAction, RouteMatch,
+    header_matcher::HeaderMatchSpecifier, route, route_action, route_match::PathSpecifier,
+};
+
+use super::value::{duration_ms, metadata, prefix};
+use super::{ext_proc, names, retry};
+
+/// Silence of a provider within an answer, where a route says nothing.
+const IDLE_MS: u64 = 300_000;
+
+/// The paths that the engine serves or refuses. All of `/v1/` is its: what it does not know it
+/// answers in OpenAI's form.
+const ENTRY_PATHS: &[&str] = &["/v1/chat/completions", "/v1/models"];
+const ENTRY_PREFIX: &str = "/v1/";
+
+/// All AI routes of a virtual host.
+pub(super) fn build_ai_routes(host: &ir::VirtualHost, ai: &ir::AiScope) -> Vec<Route> {
+    let pinned = ai
+        .rules
+        .iter()
+        .filter(|rule| rule.destinations.iter().any(Option::is_some))
+        .map(|rule| build_pinned(host, rule));
+    let entries = ENTRY_PATHS
+        .iter()
+        .map(|path| PathSpecifier::Path((*path).to_string()))
+        .chain([PathSpecifier::Prefix(ENTRY_PREFIX.to_string())])
+        .map(|path| build_entry(host, path));
+    let mut routes: Vec<Route> = pinned.chain(entries).collect();
+    if host.routes.is_empty() {
+        routes.push(build_rest());
+    }
+    routes
+}
+
+/// Where the engine sends a request of this rule: any of its clusters, named by the header.
+fn build_pinned(host: &ir::VirtualHost, rule: &ir::AiRule) -> Route {
+    let ir::AiRule {
+        rule: contract,
+        destinations: _,
+        timeouts,
+        retry,
+    } = rule;
+    let chosen = HeaderMatcher {
+        name: CLUSTER_HEADER.to_string(),
+        header_match_specifier: Some(HeaderMatchSpecifier::StringMatch(prefix(&format!(
+            "ai/{}/",
+            contract.id
+        )))),
+        ..HeaderMatcher::default()
+    };
+    let action = RouteAction {
+        cluster_specifier: Some(route_action::ClusterSpecifier::ClusterHeader(
+            CLUSTER_HEADER.to_string(),
+        )),
+        cluster_not_found_response_code:
+            route_action::ClusterNotFoundResponseCode::ServiceUnavailable.into(),
+        // Envoy's own 15 s would cut answers short.
+        timeout: Some(duration_ms(timeouts.request_ms.unwrap_or(0))),
+        idle_timeout: Some(duration_ms(timeouts.idle_ms.unwrap_or(IDLE_MS))),
+        retry_policy: Some(retry::build_fallback(retry, timeouts)),
+        host_rewrite_specifier: Some(route_action::HostRewriteSpecifier::AutoHostRewrite(
+            envoy::well_known::BoolValue { value: true },
+        )),
+        ..RouteAction::default()
+    };
+    Route {
+        name: format!("ai/{}", contract.id),
+        r#match: Some(RouteMatch {
+            headers: vec![chosen],
+            path_specifier: Some(PathSpecifier::Prefix("/".to_string())),
+            ..RouteMatch::default()
+        }),
+        // The answer is looked at under the route that is current then: this one.
+        typed_per_filter_config: ext_proc::build_route_override(&host.name),
+        action: Some(route::Action::Route(action)),
+        ..ai_base()
+    }
+}
+
+/// Where a request enters. The engine answers it or sends it to a pinned route; where it does
+/// neither, there is no such endpoint.
+fn build_entry(host: &ir::VirtualHost, path: PathSpecifier) -> Route {
+    let text = match &path {
+        PathSpecifier::Path(text) => text.clone(),
+        _ => format!("{ENTRY_PREFIX}*"),
+    };
+    Route {
+        name: format!("ai{text}"),
+        r#match: Some(RouteMatch {
+            path_specifier: Some(path),
+            ..RouteMatch::default()
+        }),
+        typed_per_filter_config: ext_proc::build_route_override(&host.name),
+        ..ai_base()
+    }
+}
+
+/// The rest of a host that serves nothing else.
+fn build_rest() -> Route {
+    Route {
+        name: "ai/rest".to_string(),
+        r#match: Some(RouteMatch {
+            path_specifier: Some(PathSpecifier::Prefix("/".to_string())),
+            ..RouteMatch::default()
+        }),
+        ..ai_base()
+    }
+}
+
+/// Answers 404; marked, so that Envoy's own answers get OpenAI's form (`local_reply`).
+fn ai_base() -> Route {
+    Route {
+        metadata: Some(metadata(
+            BACKEND_METADATA_NAMESPACE,
+            names::AI_METADATA_KEY,
+            "true",
+        )),
+        action: Some(route::Action::DirectResponse(DirectResponseAction {
+            status: 404,
+            ..DirectResponseAction::default()
+        })),
+        ..Route::default()
+    }
+}

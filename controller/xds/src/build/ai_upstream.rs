@@ -1,0 +1,203 @@
+//! Filters on the way to an endpoint of an AI cluster (docs/adr/0002): the ext_proc filter that
+//! translates again, skipped where the first translation is right, and the removal of headers
+//! that providers have no business with.
+//!
+//! "Right" is both: the first attempt, and to an endpoint of the backend that the cluster is
+//! pinned to. The second half is what keeps a credential from the wrong provider while the
+//! pinned one has no address (Envoy then starts at the next priority).
+
+use tollgate_bundle::{BACKEND_METADATA_KEY, BACKEND_METADATA_NAMESPACE, CLUSTER_HEADER};
+use tollgate_envoy as envoy;
+
+use envoy::cel::{Constant, Expr, ParsedExpr, constant, expr};
+use envoy::hcm::{HttpFilter, http_filter};
+use envoy::matching::ExtensionWithMatcher;
+use envoy::mutation::{HeaderMutation, header_mutation};
+use envoy::xds_core::TypedExtensionConfig;
+use envoy::xds_matcher::matcher::matcher_list::{
+    FieldMatcher, Predicate,
+    predicate::{MatchType, PredicateList, SinglePredicate, single_predicate},
+};
+use envoy::xds_matcher::matcher::{MatcherList, MatcherType, OnMatch, on_match};
+use envoy::xds_matcher::{Matcher, StringMatcher, string_matcher};
+use envoy::xds_type::CelExpression;
+use envoy::{CelMatcher, HttpAttributesCelMatchInput, Message, Name};
+
+use super::{BuildOptions, ext_proc, names};
+
+/// Headers that Envoy adds to requests and that tell a provider about our clients and about us.
+const REMOVED_HEADERS: &[&str] = &[
+    CLUSTER_HEADER,
+    names::ATTEMPT_HEADER,
+    "x-envoy-external-address",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+];
+
+pub(super) fn build_upstream_filters(
+    pinned_backend: &str,
+    options: &BuildOptions,
+) -> Vec<HttpFilter> {
+    let retry = ExtensionWithMatcher {
+        xds_matcher: Some(build_skip(pinned_backend)),
+        extension_config: Some(envoy::typed_extension(
+            names::EXT_PROC_FILTER,
+            &ext_proc::build_retry_filter(options),
+        )),
+        ..ExtensionWithMatcher::default()
+    };
+    let removal = envoy::header_mutation::HeaderMutation {
+        mutations: Some(envoy::header_mutation::Mutations {
+            request_mutations: REMOVED_HEADERS.iter().map(|name| remove(name)).collect(),
+            ..envoy::header_mutation::Mutations::default()
+        }),
+        ..envoy::header_mutation::HeaderMutation::default()
+    };
+    vec![
+        filter("tollgate.retry", &retry),
+        filter("envoy.filters.http.header_mutation", &removal),
+        filter(
+            "envoy.filters.http.upstream_codec",
+            &envoy::upstream_codec::UpstreamCodec {},
+        ),
+    ]
+}
+
+fn filter<T: Message + Name>(name: &str, config: &T) -> HttpFilter {
+    HttpFilter {
+        name: name.to_string(),
+        config_type: Some(http_filter::ConfigType::TypedConfig(envoy::pack(config))),
+        ..HttpFilter::default()
+    }
+}
+
+fn remove(name: &str) -> HeaderMutation {
+    HeaderMutation {
+        action: Some(header_mutation::Action::Remove(name.to_string())),
+    }
+}
+
+/// Skips the filter iff this is attempt 1 and the endpoint belongs to the pinned backend.
+fn build_skip(pinned_backend: &str) -> Matcher {
+    let first_attempt = SinglePredicate {
+        input: Some(extension(&envoy::matcher::HttpRequestHeaderMatchInput {
+            header_name: names::ATTEMPT_HEADER.to_string(),
+        })),
+        matcher: Some(single_predicate::Matcher::ValueMatch(StringMatcher {
+            match_pattern: Some(string_matcher::MatchPattern::Exact("1".to_string())),
+            ..StringMatcher::default()
+        })),
+    };
+    let pinned = SinglePredicate {
+        input: Some(extension(&HttpAttributesCelMatchInput {})),
+        matcher: Some(single_predicate::Matcher::CustomMatch(extension(
+            &CelMatcher {
+                expr_match: Some(CelExpression {
+                    cel_expr_parsed: Some(picked_backend_is(pinned_backend)),
+                    ..CelExpression::default()
+                }),
+                ..CelMatcher::default()
+            },
+        ))),
+    };
+    let both = PredicateList {
+        predicate: [first_attempt, pinned]
+            .map(|single| Predicate {
+                match_type: Some(MatchType::SinglePredicate(single)),
+            })
+            .into(),
+    };
+    let skip = OnMatch {
+        on_match: Some(on_match::OnMatch::Action(extension(
+            &envoy::matcher_action::SkipFilter {},
+        ))),
+        ..OnMatch::default()
+    };
+    Matcher {
+        matcher_type: Some(MatcherType::MatcherList(MatcherList {
+            matchers: vec![FieldMatcher {
+                predicate: Some(Predicate {
+                    match_type: Some(MatchType::AndMatcher(both)),
+                }),
+                on_match: Some(skip),
+            }],
+        })),
+        ..Matcher::default()
+    }
+}
+
+fn extension<T: Message + Name>(config: &T) -> TypedExtensionConfig {
+    TypedExtensionConfig {
+        name: T::full_name(),
+        typed_config: Some(envoy::pack(config)),
+    }
+}
+
+/// `xds.upstream_host_metadata.filter_metadata["tollgate"]["backend"] == backend`, as a tree:
+/// Envoy 1.40 takes no CEL text here.
+fn picked_backend_is(backend: &str) -> ParsedExpr {
+    let host = select(identifier("xds"), "upstream_host_metadata");
+    let namespaces = select(host, "filter_metadata");
+    let fields = call("_[_]", [namespaces, text(BACKEND_METADATA_NAMESPACE)]);
+    let picked = call("_[_]", [fields, text(BACKEND_METADATA_KEY)]);
+    let mut expression = call("_==_", [picked, text(backend)]);
+    number(&mut expression, &mut 1);
+    ParsedExpr {
+        expr: Some(expression),
+        ..ParsedExpr::default()
+    }
+}
+
+fn identifier(name: &str) -> Expr {
+    node(expr::ExprKind::IdentExpr(expr::Ident {
+        name: name.to_string(),
+    }))
+}
+
+fn select(operand: Expr, field: &str) -> Expr {
+    node(expr::ExprKind::SelectExpr(Box::new(expr::Select {
+        operand: Some(Box::new(operand)),
+        field: field.to_string(),
+        test_only: false,
+    })))
+}
+
+fn call(function: &str, args: [Expr; 2]) -> Expr {
+    node(expr::ExprKind::CallExpr(Box::new(expr::Call {
+        target: None,
+        function: function.to_string(),
+        args: args.into(),
+    })))
+}
+
+fn text(value: &str) -> Expr {
+    node(expr::ExprKind::ConstExpr(Constant {
+        constant_kind: Some(constant::ConstantKind::StringValue(value.to_string())),
+    }))
+}
+
+fn node(kind: expr::ExprKind) -> Expr {
+    Expr {
+        id: 0,
+        expr_kind: Some(kind),
+    }
+}
+
+/// Gives each node an id of its own, as CEL asks.
+fn number(expression: &mut Expr, next: &mut i64) {
+    expression.id = *next;
+    *next += 1;
+    match &mut expression.expr_kind {
+        Some(expr::ExprKind::SelectExpr(select)) => {
+            if let Some(operand) = &mut select.operand {
+                number(operand, next);
+            }
+        }
+        Some(expr::ExprKind::CallExpr(call)) => {
+            for argument in &mut call.args {
+                number(argument, next);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,129 @@
+//! Plain HTTP routes: match, filters, action.
+
+use tollgate_envoy as envoy;
+use tollgate_ir as ir;
+
+use envoy::route::{
+    DirectResponseAction, Route, RouteAction, WeightedCluster, route, route_action,
+    weighted_cluster::{ClusterWeight, cluster_weight},
+};
+
+use super::value::{duration_ms, uint32};
+use super::{header_filter, http_match, names, redirect, retry, rewrite};
+
+/// Renders a route of a listener on this port.
+pub(super) fn build_http_route(route: &ir::HttpRoute, listener_port: u16) -> Route {
+    let ir::HttpRoute {
+        name,
+        matches,
+        filters,
+        action,
+        timeouts,
+        retry,
+    } = route;
+    let action =
+        match action {
+            ir::HttpAction::Fail { status, reason: _ } => build_failure(*status),
+            ir::HttpAction::Redirect(redirect) => route::Action::Redirect(
+                redirect::build_redirect(redirect, &matches.path, listener_port),
+            ),
+            ir::HttpAction::Forward(backends) => match only_failure(backends) {
+                Some(status) => build_failure(status),
+                None => {
+                    let mut action = build_forward(backends);
+                    action.timeout = Some(duration_ms(timeouts.request_ms.unwrap_or(0)));
+                    action.idle_timeout = timeouts.idle_ms.map(duration_ms);
+                    action.retry_policy = retry::build_http_retry(retry.as_ref(), timeouts);
+                    rewrite::apply(&mut action, filters, &matches.path);
+                    route::Action::Route(action)
+                }
+            },
+        };
+    let headers = header_filter::build_changes(filters);
+    Route {
+        name: name.clone(),
+        r#match: Some(http_match::build_match(matches)),
+        action: Some(action),
+        request_headers_to_add: headers.request_add,
+        request_headers_to_remove: headers.request_remove,
+        response_headers_to_add: headers.response_add,
+        response_headers_to_remove: headers.response_remove,
+        ..Route::default()
+    }
+}
+
+/// No body: the reason is for the operator.
+fn build_failure(status: u16) -> route::Action {
+    route::Action::DirectResponse(DirectResponseAction {
+        status: status.into(),
+        ..DirectResponseAction::default()
+    })
+}
+
+/// The status to answer with where no backend that gets requests can be used.
+fn only_failure(backends: &[ir::WeightedBackend]) -> Option<u16> {
+    let mut status = None;
+    for backend in backends.iter().filter(|backend| backend.weight > 0) {
+        match &backend.destination {
+            Ok(_) => return None,
+            Err(invalid) => status = status.or(Some(invalid.status)),
+        }
+    }
+    status
+}
+
+fn build_forward(backends: &[ir::WeightedBackend]) -> RouteAction {
+    let not_found = backends
+        .iter()
+        .find_map(|backend| backend.destination.as_ref().err())
+        .map(|invalid| match invalid.status {
+            404 => route_action::ClusterNotFoundResponseCode::NotFound,
+            503 => route_action::ClusterNotFoundResponseCode::ServiceUnavailable,
+            _ => route_action::ClusterNotFoundResponseCode::InternalServerError,
+        })
+        .unwrap_or_default();
+    let clusters = backends
+        .iter()
+        .filter(|backend| backend.weight > 0)
+        .map(build_weight)
+        .collect();
+    RouteAction {
+        cluster_specifier: Some(route_action::ClusterSpecifier::WeightedClusters(
+            WeightedCluster {
+                clusters,
+                ..WeightedCluster::default()
+            },
+        )),
+        cluster_not_found_response_code: not_found.into(),
+        upgrade_configs: vec![route_action::UpgradeConfig {
+            upgrade_type: "websocket".to_string(),
+            ..route_action::UpgradeConfig::default()
+        }],
+        ..RouteAction::default()
+    }
+}
+
+fn build_weight(backend: &ir::WeightedBackend) -> ClusterWeight {
+    let ir::WeightedBackend {
+        name,
+        weight,
+        filters,
+        destination,
+    } = backend;
+    let cluster = match destination {
+        Ok(_) => name.as_str(),
+        Err(_) => names::INVALID_CLUSTER,
+    };
+    let headers = header_filter::build_changes(filters);
+    ClusterWeight {
+        name: cluster.to_string(),
+        weight: uint32(*weight),
+        request_headers_to_add: headers.request_add,
+        request_headers_to_remove: headers.request_remove,
+        response_headers_to_add: headers.response_add,
+        response_headers_to_remove: headers.response_remove,
+        host_rewrite_specifier: rewrite::host(filters)
+            .map(|host| cluster_weight::HostRewriteSpecifier::HostRewriteLiteral(host.to_string())),
+        ..ClusterWeight::default()
+    }
+}

@@ -1,0 +1,36 @@
+//! Every name that Envoy sees and that does not come from the IR.
+
+/// Cluster of the ext_proc service, for the filter of the listener.
+pub(super) const EXTPROC_CLUSTER: &str = "tollgate-extproc";
+
+/// Cluster of the same service, for the filter on retries. Two ext_proc filters on one gRPC
+/// cluster crash Envoy 1.40 (docs/adr/0002).
+pub(super) const EXTPROC_RETRY_CLUSTER: &str = "tollgate-extproc-retry";
+
+/// Never exists: requests for an invalid backend go there and are answered by
+/// `cluster_not_found_response_code`.
+pub(super) const INVALID_CLUSTER: &str = "tollgate-invalid-backend";
+
+/// The ext_proc filter; the key of its per-route configuration.
+pub(super) const EXT_PROC_FILTER: &str = "envoy.filters.http.ext_proc";
+
+/// Secret with the machine's own authorities.
+pub(super) const SYSTEM_CA_SECRET: &str = "ca/system";
+
+/// Filter metadata namespace by which Envoy picks a transport socket.
+pub(super) const SOCKET_MATCH_NAMESPACE: &str = "envoy.transport_socket_match";
+
+/// Key in [`SOCKET_MATCH_NAMESPACE`].
+pub(super) const SOCKET_MATCH_KEY: &str = "backend";
+
+/// Route metadata key, in `tollgate`, that marks AI routes; local replies there are OpenAI-form.
+pub(super) const AI_METADATA_KEY: &str = "ai";
+
+/// Prefix of headers that only this gateway may set.
+pub(super) const OWN_HEADER_PREFIX: &str = "x-tollgate-";
+
+/// Prefix of headers by which Envoy can be told about retries, timeouts, hosts.
+pub(super) const ENVOY_HEADER_PREFIX: &str = "x-envoy-";
+
+/// Header in which Envoy counts attempts, from 1.
+pub(super) const ATTEMPT_HEADER: &str = "x-envoy-attempt-count";

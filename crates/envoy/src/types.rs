@@ -1,0 +1,80 @@
+//! Envoy's protobuf packages under the short names that this project uses. One name for each
+//! package; a package that is not here is not used.
+
+use envoy_types::pb;
+
+/// Well-known protobuf types: `Any`, `Duration`, `Struct`, wrappers.
+pub use pb::google::protobuf as well_known;
+/// `google.rpc.Status`, as NACKs carry it.
+pub use pb::google::rpc;
+
+/// Access log filters; local replies are selected with them.
+pub use pb::envoy::config::accesslog::v3 as access_log;
+/// Clusters.
+pub use pb::envoy::config::cluster::v3 as cluster;
+/// Header mutations, and the rules that restrain them.
+pub use pb::envoy::config::common::mutation_rules::v3 as mutation;
+/// What all of Envoy's configuration shares: addresses, metadata, config sources.
+pub use pb::envoy::config::core::v3 as core;
+/// Endpoints of clusters.
+pub use pb::envoy::config::endpoint::v3 as endpoint;
+/// Listeners.
+pub use pb::envoy::config::listener::v3 as listener;
+/// Route configurations.
+pub use pb::envoy::config::route::v3 as route;
+
+/// CEL syntax trees.
+pub use pb::cel::expr as cel;
+/// CEL filter of access logs and local replies.
+pub use pb::envoy::extensions::access_loggers::filters::cel::v3 as cel_filter;
+/// Address families of DNS clusters.
+pub use pb::envoy::extensions::clusters::common::dns::v3 as dns;
+/// Clusters resolved by DNS.
+pub use pb::envoy::extensions::clusters::dns::v3 as dns_cluster;
+/// Extensions that a matcher switches.
+pub use pb::envoy::extensions::common::matching::v3 as matching;
+/// Actions of such matchers.
+pub use pb::envoy::extensions::filters::common::matcher::action::v3 as matcher_action;
+/// External processing: the filter. The service is [`ext_proc`].
+pub use pb::envoy::extensions::filters::http::ext_proc::v3 as ext_proc_filter;
+/// Header mutation: the filter.
+pub use pb::envoy::extensions::filters::http::header_mutation::v3 as header_mutation;
+/// The router filter.
+pub use pb::envoy::extensions::filters::http::router::v3 as router;
+/// The last filter of an upstream filter chain.
+pub use pb::envoy::extensions::filters::http::upstream_codec::v3 as upstream_codec;
+/// The HTTP connection manager.
+pub use pb::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
+/// Header mutation before routing.
+pub use pb::envoy::extensions::http::early_header_mutation::header_mutation::v3 as early_header_mutation;
+/// Load balancing: least request.
+pub use pb::envoy::extensions::load_balancing_policies::least_request::v3 as least_request;
+/// Retries elsewhere than on the hosts that failed.
+pub use pb::envoy::extensions::retry::host::previous_hosts::v3 as previous_hosts;
+/// Retries on the next priority.
+pub use pb::envoy::extensions::retry::priority::previous_priorities::v3 as previous_priorities;
+/// Plain text to an endpoint, where others of its cluster get TLS.
+pub use pb::envoy::extensions::transport_sockets::raw_buffer::v3 as raw_buffer;
+/// TLS.
+pub use pb::envoy::extensions::transport_sockets::tls::v3 as tls;
+/// HTTP towards upstreams.
+pub use pb::envoy::extensions::upstreams::http::v3 as upstream_http;
+/// Envoy's own matchers.
+pub use pb::envoy::r#type::matcher::v3 as matcher;
+/// HTTP value types: status codes.
+pub use pb::envoy::r#type::v3 as http_type;
+/// xDS core types: extensions named in xDS matchers.
+pub use pb::xds::core::v3 as xds_core;
+/// xDS matchers.
+pub use pb::xds::r#type::matcher::v3 as xds_matcher;
+/// CEL expressions in xDS matchers.
+pub use pb::xds::r#type::v3 as xds_type;
+
+/// Rate limiting: descriptors.
+pub use pb::envoy::extensions::common::ratelimit::v3 as ratelimit_descriptor;
+/// xDS: the aggregated discovery service.
+pub use pb::envoy::service::discovery::v3 as discovery;
+/// External processing: the service. The filter is [`ext_proc_filter`].
+pub use pb::envoy::service::ext_proc::v3 as ext_proc;
+/// Rate limiting: the service.
+pub use pb::envoy::service::ratelimit::v3 as ratelimit;
