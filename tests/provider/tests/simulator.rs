@@ -1,0 +1,11 @@
+//! Drives a simulator over real connections.
+
+mod simulator {
+    pub(crate) mod anthropic;
+    pub(crate) mod client;
+    pub(crate) mod faults;
+    pub(crate) mod lifecycle;
+    pub(crate) mod openai;
+    pub(crate) mod sdk;
+    pub(crate) mod tally;
+}
