@@ -104,7 +104,7 @@ impl Exchange {
             denied_by: None,
             estimated: None,
             final_usage: None,
-            ending: crate::Ending::Refused,
+            ending: crate::Ending::Cut,
         }
     }
 

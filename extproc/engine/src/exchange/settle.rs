@@ -17,11 +17,10 @@ impl Exchange {
         if self.closed {
             return EndStep::Done;
         }
-        let refused = self.ending == Ending::Refused && self.status != 0;
-        if refused || self.chat.as_ref().is_none_or(|chat| chat.attempts == 0) {
+        let sent = self.chat.as_ref().is_some_and(|chat| chat.attempts > 0);
+        if self.ending == Ending::Refused || !sent {
             return self.settle(None);
         }
-        self.ending = Ending::Cut;
         self.conclude()
     }
 
