@@ -1,14 +1,41 @@
 //! A provider's answer on its way to the client: translated back, its usage read, whole or
 //! streamed.
 
+mod anthropic_error;
+mod anthropic_openai;
+mod anthropic_openai_stream;
+mod anthropic_wire;
+mod chunk;
+mod openai;
+mod openai_error;
+mod openai_stream;
+mod seen;
+mod sse;
+mod whole;
+
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 use tollgate_bundle::Api;
 
+use self::{
+    anthropic_openai_stream::AnthropicStream, chunk::Stamp, openai_stream::OpenAiStream,
+    seen::Seen, whole::Whole,
+};
 use crate::{ChatRequest, Usage};
 
 /// Reads one answer. Feed it the head, then the body in pieces of any size.
 #[derive(Debug)]
-pub struct Answer {}
+pub struct Answer {
+    dialect: Dialect,
+    /// What chunks and completions of our own making carry.
+    stamp: Stamp,
+    include_usage: bool,
+    choices: u64,
+    seen: Seen,
+    body: Body,
+}
 
 /// How the host should hand over the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +71,9 @@ pub enum BodyChange {
 pub struct AnswerOutcome {
     /// Usage that the provider reported; `None`: it reported none (or all zeros).
     pub usage: Option<Usage>,
+    /// Usage reported while the answer was still going on (Anthropic's `message_start`), where
+    /// `usage` is `None`: its input side is exact, its output is not the last word.
+    pub early_usage: Option<Usage>,
     /// Text generated so far (content, reasoning, tool arguments), up to a bound, for counting
     /// when `usage` is missing.
     pub generated: String,
@@ -56,36 +86,139 @@ pub struct AnswerOutcome {
     pub failed: Option<String>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    OpenAi,
+    Anthropic,
+}
+
+/// What the body turned out to be, from status and `content-type`.
+#[derive(Debug)]
+enum Body {
+    Unknown,
+    OpenAiStream(OpenAiStream),
+    AnthropicStream(Box<AnthropicStream>),
+    OpenAiWhole(Whole),
+    AnthropicWhole(Whole),
+    Error { status: u16, whole: Whole },
+}
+
 // === impl Answer ===
 
 impl Answer {
     /// Starts reading the answer of a provider that speaks `api` to `request`.
     /// `created` is Unix seconds, for answers that lack it; `id` likewise.
     pub fn new(api: &Api, request: &ChatRequest, created: i64, id: &str) -> Self {
-        let _ = (api, request, created, id);
-        Self {}
+        let dialect = match api {
+            Api::OpenAi { .. } | Api::AzureOpenAi { .. } => Dialect::OpenAi,
+            Api::Anthropic { .. } => Dialect::Anthropic,
+        };
+        Self {
+            dialect,
+            stamp: Stamp {
+                id: id.to_owned(),
+                created,
+                model: request.model.clone(),
+            },
+            include_usage: request.include_usage,
+            choices: request.choices,
+            seen: Seen::default(),
+            body: Body::Unknown,
+        }
     }
 
     /// Takes the head: HTTP status and `content-type`.
+    ///
+    /// What the client asked for does not matter: a provider may answer a streaming request
+    /// whole and the other way round.
     pub fn on_head(&mut self, status: u16, content_type: Option<&str>) -> HeadChange {
-        let _ = (status, content_type);
-        HeadChange { content_type: None, length_changes: false, reading: BodyReading::Whole }
+        let media_type = content_type
+            .unwrap_or_default()
+            .split(';')
+            .next()
+            .unwrap_or_default();
+        let media_type = media_type.trim().to_ascii_lowercase();
+        if !(200..300).contains(&status) {
+            self.body = Body::Error {
+                status,
+                whole: Whole::default(),
+            };
+            return HeadChange {
+                content_type: (media_type != "application/json").then_some("application/json"),
+                length_changes: true,
+                reading: BodyReading::Whole,
+            };
+        }
+        match (self.dialect, media_type == "text/event-stream") {
+            (Dialect::OpenAi, true) => {
+                let stream = OpenAiStream::new(self.include_usage, self.choices);
+                self.body = Body::OpenAiStream(stream);
+                HeadChange {
+                    content_type: None,
+                    length_changes: !self.include_usage,
+                    reading: BodyReading::Pieces,
+                }
+            }
+            (Dialect::OpenAi, false) => {
+                self.body = Body::OpenAiWhole(Whole::default());
+                HeadChange {
+                    content_type: None,
+                    length_changes: false,
+                    reading: BodyReading::Whole,
+                }
+            }
+            (Dialect::Anthropic, true) => {
+                let stream = AnthropicStream::new(self.stamp.clone(), self.include_usage);
+                self.body = Body::AnthropicStream(Box::new(stream));
+                HeadChange {
+                    content_type: None,
+                    length_changes: true,
+                    reading: BodyReading::Pieces,
+                }
+            }
+            (Dialect::Anthropic, false) => {
+                self.body = Body::AnthropicWhole(Whole::default());
+                HeadChange {
+                    content_type: (media_type != "application/json").then_some("application/json"),
+                    length_changes: true,
+                    reading: BodyReading::Whole,
+                }
+            }
+        }
     }
 
     /// Takes a piece of the body; `end` is set on the last (which may be empty).
     pub fn on_body(&mut self, piece: &Bytes, end: bool) -> BodyChange {
-        let _ = (piece, end);
-        BodyChange::Keep
+        let (dialect, seen) = (self.dialect, &mut self.seen);
+        match &mut self.body {
+            Body::Unknown => BodyChange::Keep,
+            Body::OpenAiStream(stream) => stream.on_piece(piece, end, seen),
+            Body::AnthropicStream(stream) => stream.on_piece(piece, end, seen),
+            Body::OpenAiWhole(whole) => whole.watch(piece, end, |body| openai::read(body, seen)),
+            Body::AnthropicWhole(whole) => whole.change(piece, end, |body| {
+                let body = body.map(Bytes::as_ref).unwrap_or_default();
+                BodyChange::Replace(anthropic_openai::translate(body, &self.stamp, seen))
+            }),
+            Body::Error { status, whole } => whole.change(piece, end, |body| {
+                let body = body.map(Bytes::as_ref).unwrap_or_default();
+                seen.complete = true;
+                match dialect {
+                    Dialect::OpenAi => openai_error::change(*status, body),
+                    Dialect::Anthropic => {
+                        BodyChange::Replace(anthropic_error::translate(*status, body).to_json())
+                    }
+                }
+            }),
+        }
     }
 
     /// A content token has reached the client.
     pub fn has_content(&self) -> bool {
-        false
+        self.seen.has_content()
     }
 
     /// What is known so far.
     pub fn outcome(&self) -> AnswerOutcome {
-        let _ = Usage::default();
-        AnswerOutcome::default()
+        self.seen.outcome()
     }
 }

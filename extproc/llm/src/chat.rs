@@ -1,8 +1,18 @@
 //! `POST /v1/chat/completions` as clients send it: what must be known before it is routed.
+//!
+//! On the hot path: one pass over the body validates it and counts its messages and parts;
+//! nothing of the messages is copied. Fed by `engine`, feeds [`crate::translate`].
+
+mod scalar;
+mod shape;
+mod top;
+
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 
-use crate::InvalidRequest;
+use crate::{InvalidRequest, json::span_in};
 
 /// What the gateway needs to know of a chat request; the rest stays bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +46,13 @@ pub struct InputShape {
     pub audios: u64,
     /// File parts.
     pub files: u64,
+    /// Bytes of the body inside image parts: pixels, not text.
+    pub image_bytes: u64,
+    /// Bytes of the body inside audio parts.
+    pub audio_bytes: u64,
+    /// Features that make a provider put a prompt of its own before the messages: tools (one,
+    /// however many), a `response_format` other than text.
+    pub hidden_prompts: u64,
 }
 
 /// Byte ranges of top-level values in the body (`None`: the field is absent).
@@ -59,9 +76,50 @@ impl ChatRequest {
     /// # Errors
     ///
     /// Not JSON, not an object, a known field given twice or of the wrong type, no `model`, no
-    /// `messages`.
+    /// `messages`, both limits given and different (OpenAI API reference, "Create chat
+    /// completion": only one of them may be set).
     pub fn parse(body: &[u8]) -> Result<Self, InvalidRequest> {
-        let _ = body;
-        Err(InvalidRequest { message: String::new(), param: None })
+        let text = std::str::from_utf8(body)
+            .map_err(|error| InvalidRequest::body(format_args!("is not UTF-8: {error}")))?;
+        let top = top::read(text)?;
+        let model = scalar::model(top.model)?;
+        let input = top.messages.ok_or_else(|| {
+            InvalidRequest::field("messages", "is required and must be an array of messages")
+        })?;
+        let max_tokens = scalar::limit("max_tokens", top.max_tokens)?;
+        let max_completion_tokens =
+            scalar::limit("max_completion_tokens", top.max_completion_tokens)?;
+        if let (Some(old), Some(new)) = (max_tokens, max_completion_tokens)
+            && old != new
+        {
+            return Err(InvalidRequest::field(
+                "max_tokens",
+                format_args!("is {old} but max_completion_tokens is {new}; give only one of them"),
+            ));
+        }
+        let hidden_prompts =
+            u64::from(scalar::is_given(top.tools) || scalar::is_given(top.functions))
+                + u64::from(scalar::is_given(top.response_format));
+        let span = |value: Option<&serde_json::value::RawValue>| {
+            value.and_then(|value| span_in(text, value.get()))
+        };
+        Ok(Self {
+            model,
+            stream: scalar::flag("stream", top.stream)?,
+            include_usage: scalar::include_usage(top.stream_options)?,
+            output_tokens_max: max_completion_tokens.or(max_tokens),
+            choices: scalar::choices(top.n)?,
+            input: InputShape {
+                body_bytes: body.len() as u64,
+                hidden_prompts,
+                ..input
+            },
+            spans: Spans {
+                model: span(top.model),
+                max_tokens: span(top.max_tokens),
+                max_completion_tokens: span(top.max_completion_tokens),
+                stream_options: span(top.stream_options),
+            },
+        })
     }
 }

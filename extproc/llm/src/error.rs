@@ -27,6 +27,27 @@ pub struct ErrorBody {
     pub code: Option<String>,
 }
 
+// === impl InvalidRequest ===
+
+impl InvalidRequest {
+    /// A field breaks a rule: the message is `{param}: {rule}`.
+    pub(crate) fn field(param: impl Into<String>, rule: impl std::fmt::Display) -> Self {
+        let param = param.into();
+        Self {
+            message: format!("{param}: {rule}"),
+            param: Some(param),
+        }
+    }
+
+    /// The body as a whole breaks a rule.
+    pub(crate) fn body(rule: impl std::fmt::Display) -> Self {
+        Self {
+            message: format!("the body {rule}"),
+            param: None,
+        }
+    }
+}
+
 // === impl ErrorBody ===
 
 impl ErrorBody {

@@ -8,6 +8,7 @@
 pub mod answer;
 pub mod chat;
 pub mod error;
+mod json;
 pub mod tokens;
 pub mod translate;
 pub mod usage;

@@ -1,5 +1,12 @@
 //! How many tokens a text is: exactly where the tokenizer is known, else bounded from above.
 
+mod bpe;
+mod media;
+mod texts;
+
+#[cfg(test)]
+mod tests;
+
 use crate::{ChatRequest, InputShape};
 
 /// A tokenizer that is known exactly.
@@ -11,34 +18,149 @@ pub enum Encoding {
     O200k,
 }
 
+/// Around each message and each of its calls: 3 in OpenAI's formats and 1 for a name (OpenAI
+/// cookbook, "How to count tokens with tiktoken"), 1 more to spare.
+const MESSAGE_OVERHEAD: u64 = 4;
+
+/// Priming of the answer (3 in the cookbook), and what begins a conversation in newer formats.
+const REQUEST_OVERHEAD: u64 = 16;
+
+/// A prompt that a provider adds for tools or a response format. The largest that is documented:
+/// Anthropic's tool use system prompt, under 1000 tokens ("Tool use", pricing).
+const HIDDEN_PROMPT: u64 = 1024;
+
+/// Around all tools of a request in OpenAI's own rendering, which is shorter than their JSON.
+const TOOLS_OVERHEAD: u64 = 64;
+
 // === impl Encoding ===
 
 impl Encoding {
-    /// The tokenizer of a model, if it is known.
+    /// The tokenizer of a model, if it is known. A provider's prefix (`openai/`) and what follows
+    /// the family (dates, sizes) do not matter.
     pub fn of_model(model: &str) -> Option<Self> {
-        let _ = model;
-        None
+        let name = model.rsplit('/').next().unwrap_or(model);
+        let is_of = |families: &[&str]| {
+            families.iter().any(|family| {
+                name.strip_prefix(family)
+                    .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+            })
+        };
+        if is_of(&[
+            "gpt-4o",
+            "chatgpt-4o",
+            "gpt-4.1",
+            "gpt-4.5",
+            "gpt-5",
+            "gpt-oss",
+            "o1",
+            "o3",
+            "o4",
+        ]) {
+            Some(Self::O200k)
+        } else if !name.starts_with("gpt-4.") && is_of(&["gpt-4", "gpt-3.5", "gpt-35"]) {
+            // `gpt-35` is Azure's spelling.
+            Some(Self::Cl100k)
+        } else {
+            None
+        }
     }
 }
 
 /// A true upper bound on the input tokens of a request for any tokenizer that makes at least one
 /// byte of each token: cheap, needs only the shape.
+///
+/// Bytes of images are not text; an image costs at most what the dearest known model takes for
+/// one, see [`input_bound_for`] for the model's own. What files cost is bounded by documented
+/// page limits, see the table in the source.
 pub fn input_bound(input: &InputShape) -> u64 {
-    input.body_bytes
+    bound(input, media::IMAGE_TOKENS_MAX)
+}
+
+/// [`input_bound`] with what images cost `model`, where that is known: a thirtieth in most cases.
+pub fn input_bound_for(model: &str, input: &InputShape) -> u64 {
+    bound(input, media::image_tokens_max(model))
 }
 
 /// Tightens [`input_bound`] by counting the text of `body` with `encoding`. CPU-bound (up to
 /// tens of ms): never call it on an I/O thread. Texts longer than `text_bytes_max` are counted
 /// up to there and bounded by bytes beyond.
-pub fn count_input(encoding: Encoding, request: &ChatRequest, body: &[u8], text_bytes_max: usize) -> u64 {
-    let _ = (encoding, request, body, text_bytes_max);
-    0
+pub fn count_input(
+    encoding: Encoding,
+    request: &ChatRequest,
+    body: &[u8],
+    text_bytes_max: usize,
+) -> u64 {
+    let image_tokens_max = match encoding {
+        // Only gpt-4-turbo and gpt-4-vision see images.
+        Encoding::Cl100k => media::image_tokens_max("gpt-4-turbo"),
+        Encoding::O200k => media::IMAGE_TOKENS_MAX,
+    };
+    count(encoding, image_tokens_max, request, (body, text_bytes_max))
+}
+
+/// [`count_input`] for the model that will be asked, with what images cost it; `None`: its
+/// tokenizer is not known.
+pub fn count_input_for(
+    model: &str,
+    request: &ChatRequest,
+    body: &[u8],
+    text_bytes_max: usize,
+) -> Option<u64> {
+    let encoding = Encoding::of_model(model)?;
+    Some(count(
+        encoding,
+        media::image_tokens_max(model),
+        request,
+        (body, text_bytes_max),
+    ))
 }
 
 /// Tokens of a generated text: exact where the tokenizer is known, else estimated for charging
 /// an answer whose usage is missing (an upper bound: one token per byte is *not* used here, the
 /// nearest known tokenizer is).
 pub fn count_text(model: &str, text: &str) -> u64 {
-    let _ = (model, text);
-    0
+    let encoding = Encoding::of_model(model).unwrap_or(Encoding::O200k);
+    bpe::estimate(encoding, text)
+}
+
+fn bound(input: &InputShape, image_tokens_max: u64) -> u64 {
+    let text_bytes = input
+        .body_bytes
+        .saturating_sub(input.image_bytes)
+        .saturating_sub(input.audio_bytes);
+    text_bytes
+        .saturating_add(REQUEST_OVERHEAD)
+        .saturating_add(input.messages.saturating_mul(MESSAGE_OVERHEAD))
+        .saturating_add(input.hidden_prompts.saturating_mul(HIDDEN_PROMPT))
+        .saturating_add(media::tokens_max(input, image_tokens_max))
+}
+
+fn count(
+    encoding: Encoding,
+    image_tokens_max: u64,
+    request: &ChatRequest,
+    (body, text_bytes_max): (&[u8], usize),
+) -> u64 {
+    let bound = bound(&request.input, image_tokens_max);
+    let Some(texts) = texts::read(body) else {
+        return bound;
+    };
+    let mut room = text_bytes_max;
+    let mut tokens = REQUEST_OVERHEAD
+        .saturating_add(request.input.messages.saturating_mul(MESSAGE_OVERHEAD))
+        .saturating_add(texts.calls.saturating_mul(MESSAGE_OVERHEAD))
+        .saturating_add(if request.input.hidden_prompts > 0 {
+            TOOLS_OVERHEAD
+        } else {
+            0
+        })
+        .saturating_add(media::tokens_max(&request.input, image_tokens_max));
+    for text in &texts.texts {
+        let counted = crate::json::prefix(text, room);
+        room -= counted.len();
+        tokens = tokens
+            .saturating_add(bpe::bound(encoding, counted))
+            .saturating_add((text.len() - counted.len()) as u64);
+    }
+    tokens.min(bound)
 }

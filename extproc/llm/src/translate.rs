@@ -1,5 +1,10 @@
 //! The matrix: client API × provider API.
 
+mod openai_anthropic;
+mod openai_openai;
+mod path;
+mod splice;
+
 use bytes::Bytes;
 use tollgate_bundle::Api;
 
@@ -40,6 +45,11 @@ pub fn chat_request(
     request: &ChatRequest,
     body: &Bytes,
 ) -> Result<ProviderRequest, InvalidRequest> {
-    let _ = (target, request, body);
-    Err(InvalidRequest { message: String::new(), param: None })
+    match target.api {
+        Api::OpenAi { prefix } => openai_openai::chat_request(target, prefix, request, body),
+        Api::AzureOpenAi { version } => {
+            openai_openai::azure_chat_request(target, version, request, body)
+        }
+        Api::Anthropic { prefix } => openai_anthropic::chat_request(target, prefix, request, body),
+    }
 }

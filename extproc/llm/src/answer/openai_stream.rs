@@ -1,0 +1,163 @@
+//! A stream that already speaks OpenAI: watched, and rid of the usage chunk that only the
+//! gateway asked for. Every other byte goes on as it came, pings and odd events included.
+
+use std::{borrow::Cow, ops::Range};
+
+use bytes::Bytes;
+
+use super::{
+    BodyChange,
+    openai::Completion,
+    seen::Seen,
+    sse::{self, Boundaries, EVENT_BYTES_MAX},
+};
+
+#[derive(Debug)]
+pub(super) struct OpenAiStream {
+    mode: Mode,
+    choices: u64,
+    finished: u64,
+    boundaries: Boundaries,
+    /// Bytes of an event that has not ended yet.
+    pending: Vec<u8>,
+    /// The current event is longer than is understood: it goes by unread.
+    is_oversized: bool,
+    /// The last event was dropped (so is the LF of its CRLF, should it come later).
+    dropped_last: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// The client wants the usage chunk: nothing is held back.
+    Watch,
+    /// Events are held back until they are complete, and dropped if they are only usage.
+    Drop,
+}
+
+/// Ranges that go on, in order; neighbours are merged.
+#[derive(Debug, Default)]
+struct Kept(Vec<Range<usize>>);
+
+// === impl OpenAiStream ===
+
+impl OpenAiStream {
+    /// `include_usage`: the client asked for the usage chunk. `choices` must all finish.
+    pub(super) fn new(include_usage: bool, choices: u64) -> Self {
+        Self {
+            mode: if include_usage {
+                Mode::Watch
+            } else {
+                Mode::Drop
+            },
+            choices,
+            finished: 0,
+            boundaries: Boundaries::default(),
+            pending: Vec::new(),
+            is_oversized: false,
+            dropped_last: false,
+        }
+    }
+
+    pub(super) fn on_piece(&mut self, piece: &Bytes, end: bool, seen: &mut Seen) -> BodyChange {
+        let mut held = std::mem::take(&mut self.pending);
+        let held_bytes = held.len();
+        let work: Cow<'_, [u8]> = if held.is_empty() {
+            Cow::Borrowed(piece)
+        } else {
+            held.extend_from_slice(piece);
+            Cow::Owned(held)
+        };
+
+        let mut kept = Kept::default();
+        let (mut start, mut scan) = (0, held_bytes);
+        if self.boundaries.take_split_line_end(piece) {
+            scan += 1;
+            if held_bytes == 0 {
+                // It ends the last line of the event before.
+                start = 1;
+                if !self.dropped_last {
+                    kept.keep(0..1);
+                }
+            }
+        }
+        while let Some(event_end) = self.boundaries.next_end(&work, scan) {
+            self.take_event(&work, start..event_end, &mut kept, seen);
+            self.is_oversized = false;
+            (start, scan) = (event_end, event_end);
+        }
+        let tail = start..work.len();
+        if end {
+            // An event without its blank line still counts, and goes out.
+            self.take_event(&work, tail, &mut kept, seen);
+            start = work.len();
+        } else if self.is_oversized || tail.len() > EVENT_BYTES_MAX {
+            kept.keep(tail);
+            (self.is_oversized, self.dropped_last) = (true, false);
+            start = work.len();
+        }
+        let change = match (self.mode, &work) {
+            (Mode::Watch, _) => BodyChange::Keep,
+            (Mode::Drop, Cow::Borrowed(_)) => kept.of_piece(piece),
+            (Mode::Drop, Cow::Owned(work)) => BodyChange::Replace(kept.copy(work)),
+        };
+        self.pending = match work {
+            Cow::Owned(work) if start == 0 => work,
+            work => work.get(start..).unwrap_or_default().to_vec(),
+        };
+        change
+    }
+
+    fn take_event(&mut self, work: &[u8], range: Range<usize>, kept: &mut Kept, seen: &mut Seen) {
+        let event = work.get(range.clone()).unwrap_or_default();
+        self.dropped_last = !self.is_oversized && self.note(event, seen);
+        if !self.dropped_last {
+            kept.keep(range);
+        }
+    }
+
+    /// Notes what an event says; whether it is to be dropped.
+    fn note(&mut self, event: &[u8], seen: &mut Seen) -> bool {
+        let Some(data) = sse::data(event) else {
+            return false;
+        };
+        if data.trim_ascii() == b"[DONE]" {
+            seen.complete = true;
+            return false;
+        }
+        let Some(completion) = Completion::parse(&data) else {
+            return false;
+        };
+        completion.note(seen);
+        self.finished += completion.finished();
+        seen.complete |= self.finished >= self.choices;
+        self.mode == Mode::Drop && completion.is_usage_only()
+    }
+}
+
+// === impl Kept ===
+
+impl Kept {
+    fn keep(&mut self, range: Range<usize>) {
+        match self.0.last_mut() {
+            _ if range.is_empty() => {}
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => self.0.push(range),
+        }
+    }
+
+    /// The kept part of a piece, copied only when it has a hole.
+    fn of_piece(&self, piece: &Bytes) -> BodyChange {
+        match self.0.as_slice() {
+            [] if piece.is_empty() => BodyChange::Keep,
+            [] => BodyChange::Replace(Bytes::new()),
+            [all] if all.len() == piece.len() => BodyChange::Keep,
+            [one] => BodyChange::Replace(piece.slice(one.clone())),
+            _ => BodyChange::Replace(self.copy(piece)),
+        }
+    }
+
+    fn copy(&self, work: &[u8]) -> Bytes {
+        let ranges = self.0.iter().filter_map(|range| work.get(range.clone()));
+        Bytes::from(ranges.collect::<Vec<_>>().concat())
+    }
+}

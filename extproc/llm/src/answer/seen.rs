@@ -1,0 +1,75 @@
+//! What has been seen of an answer so far, whatever the provider; becomes the outcome.
+
+use super::AnswerOutcome;
+use crate::{Usage, json::prefix};
+
+/// Generated text beyond this is not kept: a count of it is a lower bound then.
+const GENERATED_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of a provider's error message that are kept.
+const FAILED_BYTES_MAX: usize = 4 << 10;
+
+/// Bytes of a model's name that are kept.
+const MODEL_BYTES_MAX: usize = 512;
+
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    usage: Option<Usage>,
+    /// The provider may still report more output.
+    usage_is_early: bool,
+    generated: String,
+    model: Option<String>,
+    pub(super) complete: bool,
+    failed: Option<String>,
+}
+
+// === impl Seen ===
+
+impl Seen {
+    /// A final report of usage, or the latest of several: the last one wins.
+    pub(super) fn report(&mut self, usage: Usage) {
+        self.usage = Some(usage);
+        self.usage_is_early = false;
+    }
+
+    /// A report whose output is not final.
+    pub(super) fn report_early(&mut self, usage: Usage) {
+        self.usage = Some(usage);
+        self.usage_is_early = true;
+    }
+
+    pub(super) fn generate(&mut self, text: &str) {
+        let room = GENERATED_BYTES_MAX - self.generated.len();
+        self.generated.push_str(prefix(text, room));
+    }
+
+    pub(super) fn name_model(&mut self, model: &str) {
+        if self.model.is_none() && !model.is_empty() {
+            self.model = Some(prefix(model, MODEL_BYTES_MAX).to_owned());
+        }
+    }
+
+    pub(super) fn fail(&mut self, message: &str) {
+        self.failed
+            .get_or_insert_with(|| prefix(message, FAILED_BYTES_MAX).to_owned());
+    }
+
+    pub(super) fn has_content(&self) -> bool {
+        !self.generated.is_empty()
+    }
+
+    /// Zeros are no report: every prompt has a token. Nor is an output of zero when text came.
+    pub(super) fn outcome(&self) -> AnswerOutcome {
+        let reported = self.usage.filter(|usage| usage.total() > 0);
+        let is_early = self.usage_is_early
+            || reported.is_some_and(|usage| usage.output == 0 && self.has_content());
+        AnswerOutcome {
+            usage: reported.filter(|_| !is_early),
+            early_usage: reported.filter(|_| is_early),
+            generated: self.generated.clone(),
+            model: self.model.clone(),
+            complete: self.complete,
+            failed: self.failed.clone(),
+        }
+    }
+}
