@@ -20,40 +20,40 @@ pub enum Api {
 
 /// A parsed request.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub(crate) struct Ask {
     /// The API it came by.
-    pub api: Api,
+    pub(crate) api: Api,
     /// As the client spelled it, suffix included.
-    pub model: String,
+    pub(crate) model: String,
     /// The model's vocabulary.
-    pub vocabulary: Vocabulary,
+    pub(crate) vocabulary: Vocabulary,
     /// True tokens of the prompt, cached ones included.
-    pub prompt_tokens: u64,
+    pub(crate) prompt_tokens: u64,
     /// Whether and how the answer is streamed.
-    pub stream: Streaming,
+    pub(crate) stream: Streaming,
     /// Answers wanted (`n`), at least 1.
-    pub choices: u32,
+    pub(crate) choices: u32,
     /// Most output tokens of one choice.
-    pub output_tokens_max: Option<u64>,
+    pub(crate) output_tokens_max: Option<u64>,
     /// Texts that end the answer.
-    pub stop: Vec<String>,
+    pub(crate) stop: Vec<String>,
     /// What the answer responds to.
-    pub last: Turn,
+    pub(crate) last: Turn,
     /// Functions the model may call.
-    pub tools: Vec<Tool>,
+    pub(crate) tools: Vec<Tool>,
     /// Whether it may or must call them.
-    pub tool_choice: ToolChoice,
+    pub(crate) tool_choice: ToolChoice,
     /// The JSON Schema the answer must satisfy; `true` (any JSON object) for `json_object`.
-    pub schema: Option<Value>,
+    pub(crate) schema: Option<Value>,
     /// Reasoning tokens to spend before answering.
-    pub reasoning_tokens: u64,
+    pub(crate) reasoning_tokens: u64,
     /// Directives of the last user message and of the model's suffix.
-    pub directives: Directives,
+    pub(crate) directives: Directives,
 }
 
 /// How the answer is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Streaming {
+pub(crate) enum Streaming {
     /// As one JSON body.
     Whole,
     /// As server-sent events without usage (OpenAI's default).
@@ -64,7 +64,7 @@ pub enum Streaming {
 
 /// The last message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub(crate) enum Turn {
     /// Text by the user (or any other role), directives removed.
     User(String),
     /// The result of a tool call.
@@ -73,16 +73,16 @@ pub enum Turn {
 
 /// A function the model may call.
 #[derive(Clone, Debug)]
-pub struct Tool {
+pub(crate) struct Tool {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The JSON Schema of its arguments.
-    pub schema: Value,
+    pub(crate) schema: Value,
 }
 
 /// Whether tools are called.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ToolChoice {
+pub(crate) enum ToolChoice {
     /// When the last user message names one.
     Auto,
     /// Never.
@@ -93,25 +93,12 @@ pub enum ToolChoice {
     Named(String),
 }
 
-// === impl Api ===
-
-impl Api {
-    /// Lower-case name, as in tallies and fault rules.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::OpenAi => "openai",
-            Self::Azure => "azure",
-            Self::Anthropic => "anthropic",
-        }
-    }
-}
-
 // === impl Ask ===
 
 impl Ask {
     /// Cached and cache-write tokens of the prompt; both lie within `prompt_tokens`.
     /// OpenAI does not charge cache writes apart, so it has none.
-    pub fn cache_split(&self) -> (u64, u64) {
+    pub(crate) fn cache_split(&self) -> (u64, u64) {
         let cached = self.directives.cached.min(self.prompt_tokens);
         let written = match self.api {
             Api::Anthropic => self.directives.cache_write.min(self.prompt_tokens - cached),

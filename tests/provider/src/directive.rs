@@ -10,28 +10,28 @@ const DELAY_MS_MAX: u64 = 3_600_000;
 
 /// What the directives of one request ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Directives {
+pub(crate) struct Directives {
     /// Exact output tokens, where the request's own limit allows them.
-    pub output: Option<u64>,
+    pub(crate) output: Option<u64>,
     /// Pause before each chunk of content, in milliseconds.
-    pub chunk_delay_ms: u64,
+    pub(crate) chunk_delay_ms: u64,
     /// Tokens of one chunk; 1 unless given.
-    pub chunk_tokens: Option<usize>,
+    pub(crate) chunk_tokens: Option<usize>,
     /// Prompt tokens that were read from the cache.
-    pub cached: u64,
+    pub(crate) cached: u64,
     /// Prompt tokens that were written to the cache.
-    pub cache_write: u64,
+    pub(crate) cache_write: u64,
     /// Reasoning tokens, whatever the request's effort.
-    pub reasoning: Option<u64>,
+    pub(crate) reasoning: Option<u64>,
     /// Faults, in the order given.
-    pub faults: Vec<Fault>,
+    pub(crate) faults: Vec<Fault>,
 }
 
 /// Takes the directives out of `text`: what they ask for, and the text without them.
 ///
 /// # Errors
 /// Names the word that is not a directive and the rule.
-pub fn parse_text(text: &str) -> Result<(Directives, String), String> {
+pub(crate) fn parse_text(text: &str) -> Result<(Directives, String), String> {
     let mut directives = Directives::default();
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -53,7 +53,7 @@ pub fn parse_text(text: &str) -> Result<(Directives, String), String> {
 ///
 /// # Errors
 /// Names the word that is not a fault and the rule.
-pub fn parse_model_suffix(model: &str, directives: &mut Directives) -> Result<(), String> {
+pub(crate) fn parse_model_suffix(model: &str, directives: &mut Directives) -> Result<(), String> {
     for spec in model.split('~').skip(1) {
         directives.faults.push(Fault::parse(spec)?);
     }

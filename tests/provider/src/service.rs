@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, request::Parts};
+use http::{Request, Response, StatusCode, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::Value;
@@ -13,7 +13,8 @@ use crate::{
     ask::{Api, Ask},
     bench,
     connection::ResetFlag,
-    control, fault,
+    control,
+    fault::{self, Fault},
     generate::generate,
     openai,
     play::{Body, Exchange, full, play},
@@ -23,6 +24,10 @@ use crate::{
     server::State,
     tally::Account,
 };
+
+mod endpoint;
+
+use self::endpoint::{Endpoint, authenticate, no_such_path, route};
 
 /// Bodies and answers above these are worked on off the event loop.
 const INLINE_BODY_BYTES_MAX: usize = 16 * 1024;
@@ -75,13 +80,6 @@ enum Prepared {
     Answer(Account, Script),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Endpoint {
-    Chat,
-    CountTokens,
-    Models,
-}
-
 async fn prepare(
     state: &Arc<State>,
     head: &Parts,
@@ -132,52 +130,17 @@ async fn prepare(
             number,
         )));
     }
-    let is_long = ask
-        .directives
-        .output
-        .is_some_and(|tokens| tokens > INLINE_OUTPUT_TOKENS_MAX)
-        || !ask.directives.faults.is_empty()
-        || ask.choices > 1;
-    Ok(inline_or_blocking(is_long, move || work.answer(ask)).await)
-}
-
-fn route(method: &Method, path: &str, headers: &HeaderMap) -> Option<(Api, Endpoint)> {
-    let openai = if openai::deployment(path).is_some() {
-        Api::Azure
-    } else {
-        Api::OpenAi
-    };
-    if method == Method::POST && path.ends_with("/chat/completions") {
-        Some((openai, Endpoint::Chat))
-    } else if method == Method::POST && path.ends_with("/messages") {
-        Some((Api::Anthropic, Endpoint::Chat))
-    } else if method == Method::POST && path.ends_with("/messages/count_tokens") {
-        Some((Api::Anthropic, Endpoint::CountTokens))
-    } else if method == Method::GET && path.ends_with("/models") {
-        let api = if headers.contains_key("anthropic-version") {
-            Api::Anthropic
-        } else {
-            openai
-        };
-        Some((api, Endpoint::Models))
-    } else {
-        None
-    }
-}
-
-fn authenticate(state: &State, api: Api, headers: &HeaderMap) -> Result<String, Refusal> {
-    let key = match api {
-        Api::Anthropic => anthropic::key(headers)?,
-        Api::OpenAi | Api::Azure => openai::key(api, headers)?,
-    };
-    if !state.config.keys.is_empty() && !state.config.keys.contains(&key) {
-        let refusal = Refusal::with_status(StatusCode::UNAUTHORIZED, "the API key is not valid");
-        return Err(refusal.with_code("invalid_api_key"));
-    }
-    if api == Api::Anthropic {
-        anthropic::check_headers(headers)?;
-    }
-    Ok(key)
+    let mut faults = state.faults.take(api, &ask.model, &work.key);
+    faults.extend(ask.directives.faults.iter().cloned());
+    let is_long = ask.choices > 1
+        || ask
+            .directives
+            .output
+            .is_some_and(|tokens| tokens > INLINE_OUTPUT_TOKENS_MAX)
+        || faults
+            .iter()
+            .any(|fault| matches!(fault, Fault::HugeAnswer { .. }));
+    Ok(inline_or_blocking(is_long, move || work.answer(ask, &faults)).await)
 }
 
 struct Work {
@@ -211,20 +174,14 @@ impl Work {
         }
     }
 
-    fn answer(self, mut ask: Ask) -> Prepared {
+    fn answer(self, mut ask: Ask, faults: &[Fault]) -> Prepared {
         let Self {
-            state,
-            api,
-            key,
-            number,
-            ..
+            api, key, number, ..
         } = self;
-        let mut faults = state.faults.take(api, &ask.model, &key);
-        faults.append(&mut ask.directives.faults);
-        let mut script = match fault::error_script(&faults, api, number) {
+        let mut script = match fault::error_script(faults, api, number) {
             Some(script) => script,
             None => {
-                let usage_mode = fault::usage_mode(&faults, &mut ask);
+                let usage_mode = fault::usage_mode(faults, &mut ask);
                 let answer = generate(&ask);
                 let created = SystemTime::UNIX_EPOCH
                     .elapsed()
@@ -242,7 +199,7 @@ impl Work {
                 }
             }
         };
-        fault::apply(&mut script, &faults, api);
+        fault::apply(&mut script, faults, api);
         let account = Account {
             api,
             key,
@@ -285,13 +242,6 @@ pub(crate) fn json_response(status: StatusCode, body: Bytes) -> Response<Body> {
         .headers_mut()
         .insert(http::header::CONTENT_TYPE, json);
     response
-}
-
-fn no_such_path(method: &Method, path: &str) -> Refusal {
-    Refusal::with_status(
-        StatusCode::NOT_FOUND,
-        format!("Invalid URL ({method} {path})"),
-    )
 }
 
 fn too_large_or_gone(

@@ -36,7 +36,7 @@ pub struct Counts {
     pub failed: u64,
     /// Answers the simulator broke off itself (`cut`, `reset_before_head`).
     pub broken: u64,
-    /// Answers whose client went away first.
+    /// Answers whose client went away first, or that `kill` ended.
     pub cancelled: u64,
     /// Prompt tokens of requests whose answer's head was sent; cached and cache-write ones included.
     pub input: u64,

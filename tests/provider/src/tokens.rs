@@ -10,11 +10,11 @@ use parking_lot::Mutex;
 use tiktoken_rs::{CoreBPE, cl100k_base_singleton, o200k_base_singleton};
 
 /// Tokens that every message costs besides its text (OpenAI cookbook).
-pub const TOKENS_PER_MESSAGE: u64 = 3;
+pub(crate) const TOKENS_PER_MESSAGE: u64 = 3;
 /// Tokens that a message's `name` costs besides its text (OpenAI cookbook).
-pub const TOKENS_PER_NAME: u64 = 1;
+pub(crate) const TOKENS_PER_NAME: u64 = 1;
 /// Tokens that prime the answer, once per request (OpenAI cookbook).
-pub const TOKENS_PRIMING: u64 = 3;
+pub(crate) const TOKENS_PRIMING: u64 = 3;
 /// What one image costs here, whatever its size: OpenAI's price of a low-detail image.
 pub const TOKENS_PER_IMAGE: u64 = 85;
 /// What one document or audio clip costs here, whatever its size.
@@ -25,7 +25,7 @@ const CACHE_ENTRIES_MAX: usize = 4096;
 
 /// A vocabulary the simulator counts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Vocabulary {
+pub(crate) enum Vocabulary {
     /// gpt-4, gpt-4-turbo and gpt-3.5.
     Cl100k,
     /// Everything newer; also the simulator's own truth for Claude models.
@@ -34,24 +34,24 @@ pub enum Vocabulary {
 
 /// A bounded cache of counts in front of the vocabularies.
 #[derive(Debug, Default)]
-pub struct TokenCounter {
+pub(crate) struct TokenCounter {
     counts: Mutex<HashMap<u64, u64>>,
 }
 
 /// A piece of an answer and the tokens it is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
+pub(crate) struct Piece {
     /// Never splits a character.
-    pub text: String,
+    pub(crate) text: String,
     /// Tokens of this piece; the sum over the pieces is the count of the answer.
-    pub tokens: u64,
+    pub(crate) tokens: u64,
 }
 
 // === impl Vocabulary ===
 
 impl Vocabulary {
     /// The vocabulary of a model, by its name.
-    pub fn of_model(model: &str) -> Self {
+    pub(crate) fn of_model(model: &str) -> Self {
         let newer = ["gpt-4o", "gpt-4.1", "gpt-4.5"];
         let older = ["gpt-4", "gpt-3.5", "gpt-35"];
         let is = |names: &[&str]| names.iter().any(|name| model.starts_with(name));
@@ -71,7 +71,7 @@ impl Vocabulary {
 
     /// Cuts `text` after `tokens_max` tokens and into pieces of `tokens_per_piece`.
     /// Tokens that hold part of a character join the piece that completes it.
-    pub fn split(self, text: &str, tokens_max: u64, tokens_per_piece: usize) -> Vec<Piece> {
+    pub(crate) fn split(self, text: &str, tokens_max: u64, tokens_per_piece: usize) -> Vec<Piece> {
         let bpe = self.bpe();
         let mut ranks = bpe.encode_ordinary(text);
         ranks.truncate(usize::try_from(tokens_max).unwrap_or(usize::MAX));
@@ -113,7 +113,7 @@ fn decode(bpe: &CoreBPE, ranks: &[u32]) -> Option<String> {
 
 impl TokenCounter {
     /// The number of tokens in `text`; special-token spellings count as plain text.
-    pub fn count(&self, vocabulary: Vocabulary, text: &str) -> u64 {
+    pub(crate) fn count(&self, vocabulary: Vocabulary, text: &str) -> u64 {
         if text.is_empty() {
             return 0;
         }

@@ -1,5 +1,6 @@
 //! Drives a simulator over real connections.
 
+#[cfg(test)]
 mod simulator {
     pub(crate) mod anthropic;
     pub(crate) mod client;

@@ -1,6 +1,6 @@
 //! Runs the provider simulator by hand until interrupted.
 
-use std::net::SocketAddr;
+use std::{io::Write, net::SocketAddr};
 
 use clap::Parser;
 use tollgate_provider::{Simulator, SimulatorConfig};
@@ -25,7 +25,11 @@ async fn main() -> anyhow::Result<()> {
         ..SimulatorConfig::default()
     })
     .await?;
-    tracing::info!(address = %simulator.addr(), "provider simulator listens");
+    writeln!(
+        std::io::stdout(),
+        "provider simulator listens on http://{}",
+        simulator.addr()
+    )?;
     tokio::signal::ctrl_c().await?;
     simulator.shutdown().await;
     Ok(())

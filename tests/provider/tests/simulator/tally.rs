@@ -45,6 +45,26 @@ async fn cut_stream_counts_the_chunks_that_left() {
 }
 
 #[tokio::test]
+async fn streamed_answer_counts_as_much_as_the_same_answer_whole() {
+    let simulator = start().await;
+    let tools = json!([{"type": "function", "function": {"name": "look_up", "parameters": {
+        "type": "object", "properties": {"word": {"type": "string"}}, "required": ["word"]}}}]);
+    for fields in [
+        json!({"n": 3, "reasoning_effort": "high"}),
+        json!({"tools": tools, "tool_choice": "required"}),
+        json!({"max_tokens": 5}),
+    ] {
+        let text = "Grüße, 世界 🌍 [[sim chunk_tokens=3]]";
+        answer(openai(&simulator, &with(chat(text), fields.clone()))).await;
+        let whole = simulator.tally().total();
+        simulator.tally().reset();
+        events(openai(&simulator, &with(chat_stream(text), fields.clone()))).await;
+        assert_eq!(simulator.tally().total(), whole, "{fields}");
+        simulator.tally().reset();
+    }
+}
+
+#[tokio::test]
 async fn client_that_leaves_mid_stream_is_noticed_and_charged_what_left() {
     let simulator = start().await;
     let request = openai(
