@@ -1,1 +1,43 @@
-//! tollgate-translate
+//! Translation: from the objects that people write to what the data plane shall do.
+//!
+//! Pure and total: `World -> (Ir, Statuses)`. Whatever is wrong with an object becomes a
+//! condition on it and a value in the IR that answers with an error; nothing is left out in
+//! silence. Fed by the sources of `controller`; its IR feeds `xds` and the engine's bundle.
+
+#![forbid(unsafe_code)]
+
+mod translate;
+
+mod ai_route;
+mod ai_routes;
+mod ai_rule;
+mod backend;
+mod base_url;
+mod compact_ai_route;
+mod consumer;
+mod duration;
+mod gateway;
+mod gateway_class;
+mod groups;
+mod hostname;
+mod http_route;
+mod k8s;
+mod names;
+mod options;
+mod parent;
+mod provider;
+mod reference_grant;
+mod secret;
+mod service;
+mod sort;
+pub mod status;
+mod token_budget;
+mod world;
+
+pub use base_url::{BaseUrl, BaseUrlError};
+pub use names::{DEFAULT_NAMESPACE, NamespacedName};
+pub use options::{CONTROLLER_NAME, Mode, Options, Standalone};
+pub use secret::SecretEntries;
+pub use status::{ObjectRef, Status, Statuses};
+pub use translate::{Translation, translate};
+pub use world::World;

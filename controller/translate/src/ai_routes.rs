@@ -1,0 +1,215 @@
+//! AI routes of both groups: drafted, attached, held against budgets and placed, oldest first.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use tollgate_bundle::Budget;
+use tollgate_crds::ParentReference;
+use tollgate_ir::{self as ir, Hostname};
+
+use crate::ai_rule::by_precedence;
+use crate::gateway::GatewayDraft;
+use crate::parent::{Attachment, RouteSource, attach, listener_mut, statuses as parent_statuses};
+use crate::sort::age_order;
+use crate::status::{ACCEPTED, Condition, PARTIALLY_INVALID, ParentRef, Problem, Statuses, reason};
+use crate::{Options, World, ai_route, compact_ai_route, token_budget};
+
+/// An AI route of either group before it is placed.
+#[derive(Debug)]
+pub(crate) struct AiRouteDraft {
+    pub(crate) source: RouteSource,
+    pub(crate) metadata: ObjectMeta,
+    pub(crate) rules: Vec<AiRuleDraft>,
+    /// What keeps a part of the route from being served as written.
+    pub(crate) problems: Vec<Problem>,
+    /// References that lead nowhere; backends beside them keep serving.
+    pub(crate) ref_problems: Vec<Problem>,
+    /// What works otherwise than hoped.
+    pub(crate) warnings: Vec<Problem>,
+    /// The budget written in the route itself.
+    pub(crate) budget: Option<Budget>,
+}
+
+/// A rule of an AI route.
+#[derive(Debug)]
+pub(crate) struct AiRuleDraft {
+    /// Its `name`, by which a policy may select it.
+    pub(crate) name: Option<String>,
+    pub(crate) rule: ir::AiRule,
+}
+
+/// A draft and the listeners that take it.
+#[derive(Debug)]
+pub(crate) struct AttachedAiRoute {
+    pub(crate) draft: AiRouteDraft,
+    pub(crate) attachment: Attachment,
+}
+
+/// Places all AI routes; gives the definitions of their budgets, by id.
+pub(crate) fn translate(
+    world: &World,
+    options: &Options,
+    gateways: &mut [GatewayDraft],
+    statuses: &mut Statuses,
+) -> BTreeMap<String, Budget> {
+    let policies = ai_route::SecurityPolicies::new(world, statuses);
+    ai_route::report_service_backends(world, &policies, statuses);
+    let mut drafts = compact_ai_route::drafts(world, options, gateways);
+    drafts.extend(ai_route::drafts(world, &policies, gateways));
+    // Stable: of equal ones the compact goes first.
+    drafts.sort_by(|a, b| age_order(&a.metadata, &b.metadata));
+    let routes: Vec<AttachedAiRoute> = drafts
+        .into_iter()
+        .map(|draft| AttachedAiRoute {
+            attachment: attach(gateways, (world, options), &draft.source),
+            draft,
+        })
+        .collect();
+    let budgets = token_budget::translate(world, gateways, &routes, statuses);
+    for route in &routes {
+        place(gateways, route, &budgets);
+        report(route, options, statuses);
+    }
+    budgets.defined
+}
+
+fn place(gateways: &mut [GatewayDraft], route: &AttachedAiRoute, budgets: &token_budget::Budgets) {
+    for place in &route.attachment.places {
+        let rules: Vec<_> = route
+            .draft
+            .rules
+            .iter()
+            .map(|rule| {
+                let mut held = rule.rule.clone();
+                let at = (gateways as &[GatewayDraft], place.at);
+                budgets.hold(&mut held, at, (&route.draft.source, rule.name.as_deref()));
+                held
+            })
+            .flat_map(|rule| by_precedence(&rule))
+            .collect();
+        let Some(listener) = listener_mut(gateways, place.at) else {
+            continue;
+        };
+        for hostname in &place.hostnames {
+            let host = listener.hosts.entry(hostname.clone()).or_default();
+            host.ai
+                .get_or_insert_default()
+                .extend(rules.iter().cloned());
+        }
+    }
+}
+
+/// The conditions of the whole route and those towards each parent: whoever reads only the
+/// former (as Envoy AI Gateway's users do) sees whether any Gateway serves it.
+fn report(route: &AttachedAiRoute, options: &Options, statuses: &mut Statuses) {
+    let draft = &route.draft;
+    let generation = draft.source.generation;
+    let mut further = vec![Condition::resolved_refs(&draft.ref_problems, generation)];
+    if let Some(problem) = Problem::join(&draft.problems) {
+        let (reason, message) = (problem.reason, problem.message);
+        further.push(Condition::holds(
+            PARTIALLY_INVALID,
+            reason,
+            message,
+            generation,
+        ));
+    }
+    further.extend(Condition::warning(&draft.warnings, generation));
+    let message = "the route is served";
+    let accepted = Condition::holds(ACCEPTED, reason::ACCEPTED, message, generation);
+    let parents = parent_statuses(
+        &route.attachment,
+        options,
+        generation,
+        (&accepted, &further),
+    );
+    let refusals: Vec<Problem> = route
+        .attachment
+        .parents
+        .iter()
+        .filter_map(|(_, outcome)| outcome.clone().err())
+        .collect();
+    let accepted = if !route.attachment.places.is_empty() {
+        accepted
+    } else if let Some(problem) = Problem::join(&refusals) {
+        Condition::fails(ACCEPTED, &problem, generation)
+    } else if draft.source.parents.is_empty() {
+        let message = format!(
+            "spec.parentRefs is empty and no Gateway of namespace {} is managed by this controller",
+            draft.source.name.namespace
+        );
+        Condition::fails(
+            ACCEPTED,
+            &Problem::new(reason::NO_MATCHING_PARENT, message),
+            generation,
+        )
+    } else {
+        // Every parent belongs to another controller.
+        return;
+    };
+    let status = statuses.entry(draft.source.object.clone());
+    status.conditions = std::iter::once(accepted).chain(further).collect();
+    status.parents = parents;
+}
+
+/// Host names of a route.
+pub(crate) fn hostnames(written: &[String]) -> Vec<Hostname> {
+    written
+        .iter()
+        .map(|name| Hostname::parse(Some(name)))
+        .collect()
+}
+
+/// The parents of a route; one that names none means every Gateway of its namespace that is
+/// ours, and the Gateway that is made where there is none.
+pub(crate) fn parents(
+    written: &[ParentReference],
+    gateways: &[GatewayDraft],
+    namespace: &str,
+) -> Vec<ParentRef> {
+    if written.is_empty() {
+        return gateways
+            .iter()
+            .filter(|gateway| gateway.name.namespace == namespace || gateway.object.is_none())
+            .map(|gateway| ParentRef {
+                namespace: (gateway.name.namespace != namespace)
+                    .then(|| gateway.name.namespace.clone()),
+                name: gateway.name.name.clone(),
+                ..ParentRef::default()
+            })
+            .collect();
+    }
+    written
+        .iter()
+        .cloned()
+        .map(|parent| {
+            let ParentReference {
+                group,
+                kind,
+                namespace,
+                name,
+                section_name,
+                port,
+            } = parent;
+            ParentRef {
+                group,
+                kind,
+                namespace,
+                name,
+                section_name,
+                port: port.map(i32::from),
+            }
+        })
+        .collect()
+}
+
+/// Makes rules answer with an error: what cannot be enforced is not served.
+pub(crate) fn refuse<'a>(rules: impl Iterator<Item = &'a mut ir::AiRule>, why: &str) {
+    for rule in rules {
+        for backend in &mut rule.rule.backends {
+            backend.invalid.get_or_insert_with(|| why.to_string());
+            backend.credential = None;
+        }
+        rule.destinations.fill(None);
+    }
+}

@@ -1,0 +1,125 @@
+//! Which routes a listener takes: `allowedRoutes`.
+
+use std::collections::BTreeMap;
+
+use crate::{World, k8s};
+
+/// Namespaces whose routes a listener takes.
+#[derive(Clone, Debug)]
+pub(crate) enum AllowedRoutes {
+    /// Of every namespace.
+    All,
+    /// Of this namespace.
+    Same(String),
+    /// Of namespaces with these labels.
+    Selector(k8s::Selector),
+}
+
+// === impl AllowedRoutes ===
+
+impl AllowedRoutes {
+    pub(crate) const fn all() -> Self {
+        Self::All
+    }
+
+    /// As it is written; nothing written is the Gateway's own namespace.
+    pub(super) fn new(
+        allowed: Option<&k8s::GatewayListenersAllowedRoutes>,
+        gateway_namespace: &str,
+    ) -> Self {
+        let namespaces = allowed.and_then(|allowed| allowed.namespaces.as_ref());
+        let from = namespaces.and_then(|namespaces| namespaces.from.as_ref());
+        match from {
+            Some(k8s::From::All) => Self::All,
+            Some(k8s::From::Selector) => Self::Selector(
+                namespaces
+                    .and_then(|namespaces| namespaces.selector.clone())
+                    .unwrap_or_else(nothing),
+            ),
+            Some(k8s::From::Same) | None => Self::Same(gateway_namespace.to_string()),
+        }
+    }
+
+    /// Whether routes of a namespace may attach.
+    pub(crate) fn allows(&self, world: &World, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Same(own) => own == namespace,
+            Self::Selector(selector) => selects(selector, &labels(world, namespace)),
+        }
+    }
+
+    /// In words, for a condition.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::All => "of every namespace".to_string(),
+            Self::Same(own) => format!("of namespace {own} (allowedRoutes.namespaces.from: Same)"),
+            Self::Selector(_) => {
+                "of namespaces that allowedRoutes.namespaces.selector selects".to_string()
+            }
+        }
+    }
+}
+
+/// A selector that was asked for and not written selects nothing: an operator who means every
+/// namespace writes `All`.
+fn nothing() -> k8s::Selector {
+    k8s::Selector {
+        match_expressions: Some(vec![expression(
+            "kubernetes.io/metadata.name",
+            "DoesNotExist",
+        )]),
+        match_labels: None,
+    }
+}
+
+fn expression(key: &str, operator: &str) -> k8s::SelectorExpression {
+    k8s::SelectorExpression {
+        key: key.to_string(),
+        operator: operator.to_string(),
+        values: None,
+    }
+}
+
+/// Labels of a namespace; Kubernetes itself sets the one with the name.
+fn labels(world: &World, namespace: &str) -> BTreeMap<String, String> {
+    let mut labels = world
+        .namespaces
+        .get(namespace)
+        .and_then(|namespace| namespace.metadata.labels.clone())
+        .unwrap_or_default();
+    labels.insert(
+        "kubernetes.io/metadata.name".to_string(),
+        namespace.to_string(),
+    );
+    labels
+}
+
+/// Kubernetes' label selectors: all labels and all expressions must hold.
+fn selects(selector: &k8s::Selector, labels: &BTreeMap<String, String>) -> bool {
+    let k8s::Selector {
+        match_expressions,
+        match_labels,
+    } = selector;
+    let equal = match_labels
+        .iter()
+        .flatten()
+        .all(|(key, value)| labels.get(key) == Some(value));
+    let expressions = match_expressions.iter().flatten().all(|expression| {
+        let value = labels.get(&expression.key);
+        let listed = |value: &String| {
+            expression
+                .values
+                .as_ref()
+                .is_some_and(|values| values.contains(value))
+        };
+        match expression.operator.as_str() {
+            "In" => value.is_some_and(listed),
+            "NotIn" => !value.is_some_and(listed),
+            "Exists" => value.is_some(),
+            "DoesNotExist" => value.is_none(),
+            _ => false,
+        }
+    });
+    equal && expressions
+}

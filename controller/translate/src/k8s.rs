@@ -1,0 +1,16 @@
+//! The Kubernetes types that translation reads, each under one name.
+//!
+//! Gateway API in its experimental channel: a superset of the standard one.
+
+pub(crate) use gateway_api::apis::experimental::gatewayclasses::GatewayClass;
+pub(crate) use gateway_api::apis::experimental::gateways::{
+    Gateway, GatewayListeners, GatewayListenersAllowedRoutes,
+    GatewayListenersAllowedRoutesNamespacesFrom as From,
+    GatewayListenersAllowedRoutesNamespacesSelector as Selector,
+    GatewayListenersAllowedRoutesNamespacesSelectorMatchExpressions as SelectorExpression,
+};
+pub(crate) use gateway_api::apis::experimental::httproutes as http;
+pub(crate) use gateway_api::apis::experimental::httproutes::HttpRoute;
+pub(crate) use gateway_api::apis::experimental::referencegrants::ReferenceGrant;
+pub(crate) use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service, ServicePort};
+pub(crate) use k8s_openapi::api::discovery::v1::EndpointSlice;

@@ -1,0 +1,276 @@
+//! Statuses: what each object is told about itself, in the shape that Kubernetes stores.
+//!
+//! A return value of translation; the status writer and `tollgate status` read it. Times of
+//! transition are the writer's business: translation knows no clock.
+
+mod object_ref;
+pub mod reason;
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+pub use object_ref::ObjectRef;
+
+/// The statuses of all objects that translation has looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Statuses(BTreeMap<ObjectRef, Status>);
+
+/// The status of one object. Which parts are used depends on its kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Of the object as a whole.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+    /// Of a Gateway's listeners.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub listeners: Vec<ListenerStatus>,
+    /// Of a route, for each parent it names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<ParentStatus>,
+    /// Of a policy, for each object it applies to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ancestors: Vec<AncestorStatus>,
+}
+
+/// One thing that is true of an object, or is not, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// `Accepted`, `ResolvedRefs`, …
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Whether it holds.
+    pub status: ConditionStatus,
+    /// One word for programs; see [`reason`].
+    pub reason: &'static str,
+    /// For people.
+    pub message: String,
+    /// Generation of the object that was judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+}
+
+/// Whether a condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum ConditionStatus {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// Nobody knows yet.
+    Unknown,
+}
+
+/// Status of one listener of a Gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListenerStatus {
+    /// Name of the listener.
+    pub name: String,
+    /// Kinds of routes it takes.
+    pub supported_kinds: Vec<RouteKind>,
+    /// How many routes are attached.
+    pub attached_routes: usize,
+    /// Its conditions.
+    pub conditions: Vec<Condition>,
+}
+
+/// Group and kind of a route.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct RouteKind {
+    /// API group.
+    pub group: String,
+    /// Kind.
+    pub kind: String,
+}
+
+/// Status of a route towards one parent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ParentStatus {
+    /// The parent, as the route named it.
+    pub parent_ref: ParentRef,
+    /// Who says so.
+    pub controller_name: String,
+    /// Its conditions.
+    pub conditions: Vec<Condition>,
+}
+
+/// Status of a policy towards one object that it applies to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AncestorStatus {
+    /// The object.
+    pub ancestor_ref: ParentRef,
+    /// Who says so.
+    pub controller_name: String,
+    /// Its conditions.
+    pub conditions: Vec<Condition>,
+}
+
+/// A reference to a parent, with what was written and nothing that was not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ParentRef {
+    /// API group; unset is that of Gateway API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Kind; unset is Gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Namespace; unset is the route's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Name.
+    pub name: String,
+    /// Name of a listener.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub section_name: Option<String>,
+    /// Port of listeners.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<i32>,
+}
+
+/// Why something is not as its author wished: a condition without its type.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Problem {
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
+}
+
+// === impl Statuses ===
+
+impl Statuses {
+    /// The status of an object; `None` if translation had nothing to say about it.
+    pub fn of(&self, object: &ObjectRef) -> Option<&Status> {
+        self.0.get(object)
+    }
+
+    /// All statuses, sorted by object.
+    pub fn iter(&self) -> impl Iterator<Item = (&ObjectRef, &Status)> {
+        self.0.iter()
+    }
+
+    pub(crate) fn entry(&mut self, object: ObjectRef) -> &mut Status {
+        self.0.entry(object).or_default()
+    }
+}
+
+impl Serialize for Statuses {
+    /// A list, because a reference is no JSON key: `[{object: …, status: …}]`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Entry<'a> {
+            object: &'a ObjectRef,
+            status: &'a Status,
+        }
+        serializer.collect_seq(
+            self.0
+                .iter()
+                .map(|(object, status)| Entry { object, status }),
+        )
+    }
+}
+
+// === impl Condition ===
+
+impl Condition {
+    /// A condition that holds.
+    pub(crate) fn holds(
+        kind: &'static str,
+        reason: &'static str,
+        message: impl Into<String>,
+        observed_generation: Option<i64>,
+    ) -> Self {
+        Self {
+            kind,
+            status: ConditionStatus::True,
+            reason,
+            message: message.into(),
+            observed_generation,
+        }
+    }
+
+    /// A condition that does not hold.
+    pub(crate) fn fails(
+        kind: &'static str,
+        problem: &Problem,
+        observed_generation: Option<i64>,
+    ) -> Self {
+        Self {
+            kind,
+            status: ConditionStatus::False,
+            reason: problem.reason,
+            message: problem.message.clone(),
+            observed_generation,
+        }
+    }
+
+    /// `Warning` with all messages; `None` without any.
+    pub(crate) fn warning(problems: &[Problem], observed_generation: Option<i64>) -> Option<Self> {
+        let Problem { reason, message } = Problem::join(problems)?;
+        Some(Self::holds(WARNING, reason, message, observed_generation))
+    }
+
+    /// `ResolvedRefs`: true without problems, else false with the first one's reason and all
+    /// messages.
+    pub(crate) fn resolved_refs(problems: &[Problem], observed_generation: Option<i64>) -> Self {
+        match Problem::join(problems) {
+            Some(problem) => Self::fails(RESOLVED_REFS, &problem, observed_generation),
+            None => Self::holds(
+                RESOLVED_REFS,
+                reason::RESOLVED_REFS,
+                "every reference leads to an object",
+                observed_generation,
+            ),
+        }
+    }
+}
+
+// === impl Problem ===
+
+impl Problem {
+    pub(crate) fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+        }
+    }
+
+    /// A field that is read and changes nothing.
+    pub(crate) fn ignored(field: impl std::fmt::Display) -> Self {
+        Self::new(
+            reason::UNSUPPORTED_VALUE,
+            format!("{field} has no effect in this release"),
+        )
+    }
+
+    /// One problem out of several: the first one's reason, and every message once.
+    pub(crate) fn join(problems: &[Self]) -> Option<Self> {
+        let first = problems.first()?;
+        let mut messages: Vec<&str> = Vec::new();
+        for problem in problems {
+            if !messages.contains(&problem.message.as_str()) {
+                messages.push(&problem.message);
+            }
+        }
+        Some(Self::new(first.reason, messages.join("; ")))
+    }
+}
+
+/// Condition type: the object is valid and taken.
+pub(crate) const ACCEPTED: &str = "Accepted";
+/// Condition type: every reference of the object was found and is allowed.
+pub(crate) const RESOLVED_REFS: &str = "ResolvedRefs";
+/// Condition type: the data plane was told.
+pub(crate) const PROGRAMMED: &str = "Programmed";
+/// Condition type: the listener collides with another.
+pub(crate) const CONFLICTED: &str = "Conflicted";
+/// Condition type: some rules of a route are not served as written.
+pub(crate) const PARTIALLY_INVALID: &str = "PartiallyInvalid";
+/// Condition type: a budget holds for at least one rule.
+pub(crate) const ENFORCED: &str = "Enforced";
+/// Condition type: it works, but perhaps not as hoped.
+pub(crate) const WARNING: &str = "Warning";

@@ -1,0 +1,53 @@
+//! Reasons of conditions. Those of Gateway API keep its spelling (v1.5, `conditions` of each
+//! kind); those that only we have are marked.
+
+/// The object is valid and taken.
+pub const ACCEPTED: &str = "Accepted";
+/// A reference leads to an object that does not exist.
+pub const BACKEND_NOT_FOUND: &str = "BackendNotFound";
+/// Two objects claim the same thing.
+pub const CONFLICTED: &str = "Conflicted";
+/// Another listener has the same port and host name.
+pub const HOSTNAME_CONFLICT: &str = "HostnameConflict";
+/// Filters of one rule exclude each other.
+pub const INCOMPATIBLE_FILTERS: &str = "IncompatibleFilters";
+/// The object, or a part of it, is not valid.
+pub const INVALID: &str = "Invalid";
+/// A reference names a kind that cannot stand there.
+pub const INVALID_KIND: &str = "InvalidKind";
+/// A listener asks for kinds of routes that it cannot serve.
+pub const INVALID_ROUTE_KINDS: &str = "InvalidRouteKinds";
+/// No listener of the Gateway is valid.
+pub const LISTENERS_NOT_VALID: &str = "ListenersNotValid";
+/// The listener collides with no other.
+pub const NO_CONFLICTS: &str = "NoConflicts";
+/// The host names of the route and of the listener have nothing in common.
+pub const NO_MATCHING_LISTENER_HOSTNAME: &str = "NoMatchingListenerHostname";
+/// The parent has no such listener, or does not exist.
+pub const NO_MATCHING_PARENT: &str = "NoMatchingParent";
+/// Ours: a budget that no rule is held against.
+pub const NO_MATCHING_ROUTE: &str = "NoMatchingRoute";
+/// The listener does not take this route.
+pub const NOT_ALLOWED_BY_LISTENERS: &str = "NotAllowedByListeners";
+/// Another Gateway has the port.
+pub const PORT_UNAVAILABLE: &str = "PortUnavailable";
+/// The data plane was told.
+pub const PROGRAMMED: &str = "Programmed";
+/// Listeners on one port speak protocols that exclude each other.
+pub const PROTOCOL_CONFLICT: &str = "ProtocolConflict";
+/// A reference into another namespace that no ReferenceGrant there permits.
+pub const REF_NOT_PERMITTED: &str = "RefNotPermitted";
+/// Every reference leads to an object.
+pub const RESOLVED_REFS: &str = "ResolvedRefs";
+/// Ours: a Secret that is missing or has no usable key.
+pub const SECRET_NOT_FOUND: &str = "SecretNotFound";
+/// A port that the object does not have.
+pub const PORT_NOT_FOUND: &str = "PortNotFound";
+/// A policy names an object, or a part of one, that does not exist.
+pub const TARGET_NOT_FOUND: &str = "TargetNotFound";
+/// Ours: a subject that some callers do not have.
+pub const SUBJECT_MISSING: &str = "SubjectMissing";
+/// A protocol that this version does not serve.
+pub const UNSUPPORTED_PROTOCOL: &str = "UnsupportedProtocol";
+/// A value that this version does not serve.
+pub const UNSUPPORTED_VALUE: &str = "UnsupportedValue";

@@ -1,0 +1,73 @@
+//! The entry: every kind in its order, then the IR of each Gateway.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tollgate_bundle::{Budget, Consumer};
+use tollgate_ir::{Gateway, Ir, Listener};
+
+use crate::{
+    Options, Statuses, World, ai_routes, backend, consumer, gateway, gateway_class, http_route,
+};
+
+/// What a snapshot means.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Translation {
+    /// What the data plane shall do.
+    pub ir: Ir,
+    /// What each object is told.
+    pub statuses: Statuses,
+}
+
+/// Translates a snapshot. Cannot fail: what is wrong with an object is in its status.
+pub fn translate(world: &World, options: &Options) -> Translation {
+    let mut statuses = Statuses::default();
+    gateway_class::translate(world, options, &mut statuses);
+    backend::report(world, &mut statuses);
+    let consumers = consumer::translate(world, &mut statuses);
+    let mut drafts = gateway::drafts(world, options);
+    http_route::translate(world, options, &mut drafts, &mut statuses);
+    let budgets = ai_routes::translate(world, options, &mut drafts, &mut statuses);
+    gateway::report(&drafts, options, &mut statuses);
+    let gateways = drafts
+        .into_iter()
+        .map(|draft| {
+            let name = draft.name.to_string();
+            let listeners = gateway::assemble(draft, options);
+            (name, build_gateway(listeners, &consumers, &budgets))
+        })
+        .collect();
+    Translation {
+        ir: Ir { gateways },
+        statuses,
+    }
+}
+
+/// A Gateway sees the consumers of the namespaces it serves and the budgets of its rules, and
+/// nothing of anybody else's.
+fn build_gateway(
+    listeners: Vec<Listener>,
+    consumers: &BTreeMap<String, Vec<Consumer>>,
+    budgets: &BTreeMap<String, Budget>,
+) -> Gateway {
+    let mut gateway = Gateway::default();
+    let hosts = listeners
+        .iter()
+        .flat_map(|listener| &listener.virtual_hosts);
+    let rules = hosts
+        .filter_map(|host| host.ai.as_ref())
+        .flat_map(|scope| &scope.rules);
+    for rule in rules {
+        let namespace = &rule.rule.namespace;
+        if let Some(list) = consumers.get(namespace) {
+            gateway.consumers.insert(namespace.clone(), list.clone());
+        }
+        for id in &rule.rule.budgets {
+            if let Some(budget) = budgets.get(id) {
+                gateway.budgets.insert(id.clone(), budget.clone());
+            }
+        }
+    }
+    gateway.listeners = listeners;
+    gateway
+}
