@@ -27,6 +27,8 @@ const CALLS: u64 = 500_000;
 const USERS: u64 = 10_000;
 
 fn main() {
+    // First, while no freed memory is there to be used again.
+    memory_at_all_bounds();
     let store = MemoryStore::new(Clock::system(), Bounds::default());
     measure("hold + settle, 2 accounts, 10 000 users", CALLS, |n| {
         call(
@@ -105,6 +107,35 @@ fn expiry_of_all_holds() {
         "100 000 holds expire in one operation",
         start.elapsed().as_secs_f64() * 1e3
     );
+}
+
+/// Linux only: elsewhere it prints nothing.
+fn memory_at_all_bounds() {
+    let before = resident_kib();
+    let bounds = Bounds::default();
+    let store = MemoryStore::new(Clock::new(|| 1_773_144_000_000), bounds);
+    let users = bounds.accounts_max as u64 / 2;
+    for n in 0..users {
+        call(&store, u128::from(n), &format!("user:{n}"), 1 << 40);
+    }
+    for n in 0..bounds.holds_max as u64 {
+        let id = u128::from(n + 1) << 64;
+        granted(&store, &request(id, &format!("user:{n}"), 1 << 40));
+    }
+    let usage = store.usage();
+    if let (Some(before), Some(after)) = (before, resident_kib()) {
+        let mib = after.saturating_sub(before) / 1_024;
+        println!(
+            "{:<45}{mib:>9} MiB more, {usage:?}",
+            "memory with every bound reached"
+        );
+    }
+}
+
+fn resident_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 fn measure(name: &str, times: u64, mut operation: impl FnMut(u64)) {

@@ -59,6 +59,7 @@ macro_rules! conformance_tests {
             raise_fits_beside_its_own_hold_only_once
             raise_denied_leaves_the_hold
             raise_to_less_on_full_account_granted
+            raise_of_nothing_held_on_full_account_granted
             raise_moves_between_accounts
             raise_after_expiry_is_a_new_hold
             raise_after_settle_holds_nothing

@@ -14,11 +14,16 @@ pub trait Store: Send + Sync {
     /// Admits iff on every account `settled + held + want ≤ limit`, where want is
     /// `fixed + per_output × output` and output is the largest value between `output_min` and
     /// `output_want` that fits everywhere. Records the hold on all accounts, or on none.
+    /// An account with nothing left denies even a request that needs nothing. Charges on the same
+    /// account add up. An id that is live, or was settled of late, gets its receipt again.
     fn hold<'a>(&'a self, request: &'a HoldRequest) -> StoreFuture<'a, HoldOutcome>;
 
     /// Replaces a live hold's amounts by those of `request` (same id, same accounts), all or
     /// nothing: a denial leaves the hold as it was. For fallback to a provider whose worst case
     /// is higher, and for topping up. An expired hold is taken anew.
+    /// It is an admission: accounts whose window is over since are charged in the present one.
+    /// An account on which the hold asks no more than it has never denies. After the settle it
+    /// holds nothing and returns the receipt that was settled.
     fn raise<'a>(&'a self, request: &'a HoldRequest) -> StoreFuture<'a, HoldOutcome>;
 
     /// Keeps a hold alive for another hold lifetime. A hold that expired is recorded again.

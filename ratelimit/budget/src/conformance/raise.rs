@@ -60,6 +60,16 @@ pub async fn raise_to_less_on_full_account_granted(rig: &Rig<'_>) {
     assert_eq!(rig.standing(&alice).await, (0, 0));
 }
 
+/// That holds for nothing too: a hold that has nothing on a full account may go on having nothing.
+pub async fn raise_of_nothing_held_on_full_account_granted(rig: &Rig<'_>) {
+    let (full, free) = (rig.account("full", 10), rig.account("free", 100));
+    rig.granted(&rig.ask(1, &[(&full, 0), (&free, 10)])).await;
+    rig.granted(&rig.ask(2, &[(&full, 10)])).await;
+    expect_granted(rig.raise(&rig.ask(1, &[(&full, 0), (&free, 20)])).await);
+    assert_eq!(rig.standing(&free).await, (0, 20));
+    expect_denied(rig.raise(&rig.ask(3, &[(&full, 0)])).await);
+}
+
 /// A hold that is raised on other accounts leaves the ones it was on.
 pub async fn raise_moves_between_accounts(rig: &Rig<'_>) {
     let (a, b) = (rig.account("a", 100), rig.account("b", 100));

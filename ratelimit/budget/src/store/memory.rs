@@ -8,6 +8,7 @@ mod admission;
 mod bounds;
 mod ledger;
 mod live_holds;
+mod renew;
 mod settle;
 mod settled;
 mod totals;

@@ -253,6 +253,21 @@ fn day_without_midnight_starts_at_its_first_instant() {
 }
 
 #[test]
+fn instants_between_a_jump_over_midnight_and_the_midnight_it_skipped_belong_to_the_day_before() {
+    // Toronto, 1919-03-30T23:30-05:00 became 00:30-04:00 of the 31st.
+    let name = "America/Toronto";
+    let edge = "1919-03-31T05:00:00Z";
+    let day = WindowKind::Day;
+    check(
+        day,
+        name,
+        "1919-03-31T04:45:00Z",
+        ("1919-03-30T05:00:00Z", edge),
+    );
+    check(day, name, edge, (edge, "1919-04-01T04:00:00Z"));
+}
+
+#[test]
 fn midnight_shown_twice_starts_one_day() {
     // St. John's, 2010-11-07T00:01-02:30 became 23:01-03:30 of the 6th.
     let seventh = ("2010-11-07T02:30:00Z", "2010-11-08T03:30:00Z");

@@ -17,7 +17,7 @@ pub struct Bounds {
 
 // === impl Bounds ===
 
-/// About 150 MB when every bound is reached with two accounts per request.
+/// About 160 MiB when every bound is reached with two accounts per request.
 impl Default for Bounds {
     fn default() -> Self {
         Self {

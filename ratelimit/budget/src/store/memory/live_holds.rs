@@ -95,7 +95,11 @@ impl LiveHolds {
 
     /// Takes out one hold that has expired.
     pub(super) fn pop_expired(&mut self, now_ms: i64) -> Option<HoldRecord> {
-        let &(expires_ms, id) = self.by_expiry.first()?;
-        (expires_ms <= now_ms).then(|| self.remove(id)).flatten()
+        let earliest = self.by_expiry.first()?;
+        if earliest.0 > now_ms {
+            return None;
+        }
+        let (_, id) = self.by_expiry.pop_first()?;
+        self.by_id.remove(&id).map(|(_, record)| record)
     }
 }

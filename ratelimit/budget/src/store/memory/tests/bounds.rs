@@ -82,6 +82,34 @@ fn denied_requests_of_unknown_subjects_leave_no_account() {
 }
 
 #[test]
+fn settle_and_renew_without_room_for_the_account_change_nothing() {
+    let time = Time::default();
+    let store = time.store(small());
+    let late = grant(&store, &ask(1, &account(WindowKind::Day, "late", 10), 5));
+    time.step(30_000);
+    for (id, subject) in ["a", "b", "c"].iter().enumerate() {
+        let day = account(WindowKind::Day, subject, 10);
+        let receipt = grant(&store, &ask(10 + id as u128, &day, 5));
+        settle(&store, &receipt, 5);
+    }
+    let settlement = |tokens| Settlement {
+        receipt: late.clone(),
+        charges: vec![tokens],
+    };
+    for _ in 0..2 {
+        let full = store.settle_now(&settlement(4)).expect_err("no room");
+        assert_eq!(full.to_string(), "the budget store is full: 3 accounts");
+        assert!(store.renew_now(&late).is_err());
+    }
+    assert_eq!(store.settled_total("default/budget"), 15);
+    assert_eq!((store.usage().accounts, store.usage().holds), (3, 0));
+    // What charges nothing needs no room.
+    let states = store.settle_now(&settlement(0)).expect("needs no room");
+    assert_eq!(states[0].settled, 0);
+    assert_eq!(store.usage().accounts, 3);
+}
+
+#[test]
 fn hold_beyond_the_bound_is_an_error_until_one_expires() {
     let time = Time::default();
     let store = time.store(small());
