@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt, stream};
 use http::{HeaderValue, Response, header, request::Parts};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
@@ -43,6 +43,15 @@ static WHOLE_ANTHROPIC: LazyLock<Bytes> = LazyLock::new(|| {
     body.into()
 });
 
+/// How a canned stream is written. Every event is an HTTP chunk of its own either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flush {
+    /// As many chunks at once as fit.
+    WhenFull,
+    /// Each chunk in a write of its own, as a provider that generates would.
+    EachChunk,
+}
+
 /// Answers a request whose model begins with `bench-`; `None` for all others.
 pub(crate) fn serve(state: &Arc<State>, head: &Parts, body: &Bytes) -> Option<Response<Body>> {
     let model = model(body)?;
@@ -54,9 +63,13 @@ pub(crate) fn serve(state: &Arc<State>, head: &Parts, body: &Bytes) -> Option<Re
     } else {
         return None;
     };
-    let chunks = model
-        .strip_prefix("bench-stream-")
-        .and_then(|count| count.parse::<u64>().ok());
+    let spec = model.strip_prefix("bench-stream-");
+    let flush = if model.ends_with("-flush") {
+        Flush::EachChunk
+    } else {
+        Flush::WhenFull
+    };
+    let chunks = spec.and_then(|spec| spec.trim_end_matches("-flush").parse::<u64>().ok());
     let output = chunks.unwrap_or(WHOLE_TOKENS).min(CHUNKS_MAX);
     let account = Account {
         api,
@@ -79,8 +92,8 @@ pub(crate) fn serve(state: &Arc<State>, head: &Parts, body: &Bytes) -> Option<Re
     let body = match (is_stream, api) {
         (false, Api::Anthropic) => full(WHOLE_ANTHROPIC.clone()),
         (false, _) => full(WHOLE_OPENAI.clone()),
-        (true, Api::Anthropic) => canned_stream(anthropic_events(output)),
-        (true, _) => canned_stream(openai_events(output)),
+        (true, Api::Anthropic) => canned_stream(anthropic_events(output), flush),
+        (true, _) => canned_stream(openai_events(output), flush),
     };
     let mut response = Response::new(body);
     let kind = if is_stream {
@@ -109,12 +122,15 @@ fn model(body: &[u8]) -> Option<&str> {
     std::str::from_utf8(&name[..end]).ok()
 }
 
-fn canned_stream(events: Vec<Bytes>) -> Body {
-    // Every event is a chunk of its own; hyper writes as many at once as it can.
-    let frames = events
-        .into_iter()
-        .map(|event| Ok::<_, std::io::Error>(Frame::data(event)));
-    StreamBody::new(stream::iter(frames)).boxed_unsync()
+fn canned_stream(events: Vec<Bytes>, flush: Flush) -> Body {
+    let frames = stream::iter(events).then(move |event| async move {
+        if flush == Flush::EachChunk {
+            // hyper writes what it has when a body has nothing ready.
+            tokio::task::yield_now().await;
+        }
+        Ok::<_, std::io::Error>(Frame::data(event))
+    });
+    StreamBody::new(frames).boxed_unsync()
 }
 
 fn openai_events(chunks: u64) -> Vec<Bytes> {

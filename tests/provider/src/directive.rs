@@ -1,10 +1,8 @@
 //! Directives: `[[sim output=200 fault=cut:3]]` in the last user message, or `~status:503` after
 //! the model's name. Feeds `generate` (length, pace) and `fault`.
 
-use crate::fault::Fault;
+use crate::{fault::Fault, generate::OUTPUT_TOKENS_MAX};
 
-/// Output tokens a directive may ask for at most.
-const OUTPUT_TOKENS_MAX: u64 = 1_000_000;
 /// Longest pause a directive may ask for, in milliseconds.
 const DELAY_MS_MAX: u64 = 3_600_000;
 

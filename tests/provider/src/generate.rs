@@ -13,6 +13,9 @@ mod text;
 /// Tool calls of one answer at most.
 const CALLS_MAX: usize = 8;
 
+/// Output tokens of one request at most, all choices together.
+pub(crate) const OUTPUT_TOKENS_MAX: u64 = 1_000_000;
+
 /// What the model says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
@@ -62,7 +65,9 @@ pub(crate) fn generate(ask: &Ask) -> Answer {
 }
 
 fn choice(ask: &Ask, index: u32) -> Choice {
-    let limit = ask.output_tokens_max.unwrap_or(u64::MAX);
+    // Choices share one bound, so that no request can ask for more memory than one huge answer.
+    let share = OUTPUT_TOKENS_MAX / u64::from(ask.choices.max(1));
+    let limit = ask.output_tokens_max.unwrap_or(u64::MAX).min(share);
     let reasoning = think(ask, limit);
     let limit = limit - tokens_of(&reasoning);
     let called = called_tools(ask);
@@ -90,7 +95,7 @@ fn think(ask: &Ask, limit: u64) -> Vec<Piece> {
 fn say(ask: &Ask, index: u32, limit: u64) -> (Content, Finish) {
     let (wanted, text) = match &ask.schema {
         Some(schema) => (u64::MAX, sample::value(schema).to_string()),
-        None => said(ask, index),
+        None => said(ask, index, limit),
     };
     // A stop sequence ends the text before any limit does, if it comes first.
     let stop = ask
@@ -118,8 +123,8 @@ fn say(ask: &Ask, index: u32, limit: u64) -> (Content, Finish) {
     (Content::Text(pieces), finish)
 }
 
-/// Exact tokens wanted, if a directive says so, and text that has at least as many.
-fn said(ask: &Ask, index: u32) -> (u64, String) {
+/// Exact tokens wanted, if a directive says so, and text that has more than them or than `limit`.
+fn said(ask: &Ask, index: u32, limit: u64) -> (u64, String) {
     let provider = match ask.api {
         Api::OpenAi => "OpenAI",
         Api::Azure => "Azure OpenAI",
@@ -140,7 +145,7 @@ fn said(ask: &Ask, index: u32) -> (u64, String) {
         ),
     };
     match ask.directives.output {
-        Some(tokens) => (tokens, text::of_length(&base, tokens)),
+        Some(tokens) => (tokens, text::of_length(&base, tokens.min(limit))),
         None => (u64::MAX, base),
     }
 }

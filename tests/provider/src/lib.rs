@@ -58,7 +58,8 @@
 //! API. Error answers count no tokens, nor do bodies that a fault replaced count output.
 //!
 //! # Benchmarks
-//! Models `bench-whole` and `bench-stream-52` get canned bytes (52 chunks) without any counting.
+//! Models `bench-whole` and `bench-stream-52` get canned bytes (52 chunks) without any
+//! counting, key check, fault or recording; `bench-stream-52-flush` writes each chunk by itself.
 
 mod anthropic;
 mod ask;

@@ -8,6 +8,7 @@ use http::StatusCode;
 use super::{Ending, Fault};
 use crate::{
     ask::{Api, Ask},
+    generate::OUTPUT_TOKENS_MAX,
     refusal::{Refusal, anthropic_type},
     script::{Frame, FrameKind, Produced, Script, Step, UsageMode, plain},
 };
@@ -46,7 +47,7 @@ pub(crate) fn usage_mode(faults: &[Fault], ask: &mut Ask) -> UsageMode {
             Fault::LateUsage { ms } => mode = UsageMode::Late(Duration::from_millis(*ms)),
             Fault::HugeAnswer { tokens } => {
                 ask.output_tokens_max = None;
-                ask.directives.output = Some((*tokens).min(1_000_000));
+                ask.directives.output = Some((*tokens).min(OUTPUT_TOKENS_MAX));
             }
             _ => {}
         }

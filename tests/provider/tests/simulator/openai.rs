@@ -309,24 +309,25 @@ async fn bench_models_get_canned_answers() {
     ))
     .await;
     assert_eq!(body["usage"]["total_tokens"], 96);
-    let (events, _) = events(openai(
-        &simulator,
-        &with(chat("hi"), json!({"model": "bench-stream-52"})),
-    ))
-    .await;
-    assert_eq!(
-        events
-            .iter()
-            .filter(|event| event.contains("river"))
-            .count(),
-        52
-    );
-    assert_eq!(
-        events
+    for model in ["bench-stream-52", "bench-stream-52-flush"] {
+        let (events, _) = events(openai(
+            &simulator,
+            &with(chat("hi"), json!({"model": model})),
+        ))
+        .await;
+        assert_eq!(
+            events
+                .iter()
+                .filter(|event| event.contains("river"))
+                .count(),
+            52,
+            "{model}"
+        );
+        let usage = events
             .iter()
             .find(|event| event.contains("total_tokens"))
-            .map(|event| json_of(event)["usage"]["completion_tokens"].clone()),
-        Some(json!(52))
-    );
-    assert_eq!(simulator.tally().total().output, 64 + 52);
+            .expect("usage");
+        assert_eq!(json_of(usage)["usage"]["completion_tokens"], 52);
+    }
+    assert_eq!(simulator.tally().total().output, 64 + 52 + 52);
 }
