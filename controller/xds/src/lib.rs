@@ -3,8 +3,14 @@
 
 #![forbid(unsafe_code)]
 
+mod bootstrap;
 mod build;
 mod json;
+mod serve;
+mod snapshot;
 
+pub use bootstrap::{Admin, BootstrapOptions, bootstrap};
 pub use build::{BuildOptions, Resources, build};
 pub use json::resources_json;
+pub use serve::{Progress, Rejection, ServeError, serve};
+pub use snapshot::{EncodedResource, ResourceType, Snapshot};

@@ -1,0 +1,275 @@
+//! What one client knows of one kind of resource, on one delta stream.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tollgate_envoy as envoy;
+
+use envoy::discovery::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
+
+use crate::{EncodedResource, ResourceType, Snapshot};
+
+/// Asks for all resources of a kind (xDS protocol, "wildcard").
+const WILDCARD: &str = "*";
+
+/// Which part of what is to be said may be said now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// New and changed resources only.
+    Updates,
+    /// Removals too.
+    Removals,
+}
+
+/// State of one kind.
+#[derive(Debug, Default)]
+pub(super) struct KindState {
+    interest: Interest,
+    /// What the client was sent, by name: the version, or `None` for "there is no such".
+    sent: BTreeMap<String, Option<String>>,
+    /// What the client has confirmed, by name.
+    accepted: BTreeMap<String, String>,
+    /// The response that is not answered yet; one at a time.
+    pending: Option<Pending>,
+}
+
+/// What the client wants.
+#[derive(Debug, Default)]
+struct Interest {
+    asked: bool,
+    wildcard: bool,
+    names: BTreeSet<String>,
+}
+
+/// A response that awaits its answer.
+#[derive(Debug)]
+pub(super) struct Pending {
+    nonce: String,
+    pub(super) version: String,
+    changes: BTreeMap<String, Option<String>>,
+}
+
+/// What a request said about an earlier response.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// Nothing.
+    None,
+    /// It was accepted.
+    Accepted,
+    /// It was refused.
+    Rejected {
+        /// The response.
+        pending: Pending,
+        /// The client's words.
+        error: String,
+    },
+}
+
+// === impl KindState ===
+
+impl KindState {
+    pub(super) fn on_request(&mut self, request: DeltaDiscoveryRequest) -> Verdict {
+        let DeltaDiscoveryRequest {
+            resource_names_subscribe: subscribe,
+            resource_names_unsubscribe: unsubscribe,
+            initial_resource_versions: versions,
+            response_nonce: nonce,
+            error_detail: error,
+            ..
+        } = request;
+        let first = !self.interest.asked;
+        self.interest.asked = true;
+        if first {
+            // A first request without names asks for everything.
+            self.interest.wildcard = subscribe.is_empty();
+            for (name, version) in versions {
+                self.sent.insert(name.clone(), Some(version.clone()));
+                self.accepted.insert(name, version);
+            }
+        }
+        for name in unsubscribe {
+            self.unsubscribe(&name);
+        }
+        for name in subscribe {
+            self.subscribe(name, first);
+        }
+        self.answered(&nonce, error.map(|status| status.message))
+    }
+
+    /// The next response, if there is something to say and the last one was answered.
+    pub(super) fn next_response(
+        &mut self,
+        kind: ResourceType,
+        snapshot: &Snapshot,
+        phase: Phase,
+        nonce: String,
+    ) -> Option<DeltaDiscoveryResponse> {
+        if self.pending.is_some() {
+            return None;
+        }
+        let changes = self.changes(kind, snapshot, phase);
+        if changes.is_empty() {
+            return None;
+        }
+        let mut response = DeltaDiscoveryResponse {
+            system_version_info: snapshot.version().to_string(),
+            type_url: kind.type_url(),
+            nonce: nonce.clone(),
+            ..DeltaDiscoveryResponse::default()
+        };
+        let mut pending = BTreeMap::new();
+        for (name, resource) in changes {
+            let version = resource.map(|resource| resource.version.clone());
+            self.sent.insert(name.clone(), version.clone());
+            pending.insert(name.clone(), version);
+            match resource {
+                Some(resource) => response.resources.push(to_proto(name, resource)),
+                None => response.removed_resources.push(name),
+            }
+        }
+        self.pending = Some(Pending {
+            nonce,
+            version: snapshot.version().to_string(),
+            changes: pending,
+        });
+        Some(response)
+    }
+
+    /// Whether the client has asked for anything of this kind.
+    pub(super) fn is_asked(&self) -> bool {
+        self.interest.asked
+    }
+
+    /// Whether nothing waits to be sent or answered.
+    pub(super) fn is_settled(
+        &self,
+        kind: ResourceType,
+        snapshot: &Snapshot,
+        phase: Phase,
+    ) -> bool {
+        self.pending.is_none() && self.changes(kind, snapshot, phase).is_empty()
+    }
+
+    /// Whether the client has confirmed exactly the resources of this snapshot.
+    pub(super) fn has_accepted(&self, kind: ResourceType, snapshot: &Snapshot) -> bool {
+        let wanted = snapshot.resources(kind);
+        let mut count = 0;
+        for (name, resource) in wanted {
+            if self.accepted.get(name) != Some(&resource.version) {
+                return false;
+            }
+            count += 1;
+        }
+        self.pending.is_none() && count == self.accepted.len()
+    }
+
+    /// What the client does not know yet, by name; `None` is a removal.
+    fn changes<'a>(
+        &self,
+        kind: ResourceType,
+        snapshot: &'a Snapshot,
+        phase: Phase,
+    ) -> BTreeMap<String, Option<&'a EncodedResource>> {
+        if !self.interest.asked {
+            return BTreeMap::new();
+        }
+        let mut changes = BTreeMap::new();
+        for (name, resource) in snapshot.resources(kind) {
+            let known = self.sent.get(name);
+            if self.interest.includes(name) && known != Some(&Some(resource.version.clone())) {
+                changes.insert(name.to_string(), Some(resource));
+            }
+        }
+        let gone = |name: &&String| snapshot.resource(kind, name).is_none();
+        // A name that was asked for and never was there: said at once, the client waits for it.
+        let never = self.interest.names.iter().filter(gone);
+        let never = never.filter(|name| !self.sent.contains_key(*name));
+        changes.extend(never.map(|name| (name.clone(), None)));
+        if phase == Phase::Removals {
+            let removed = self.sent.iter().filter(|(_, version)| version.is_some());
+            let removed = removed.map(|(name, _)| name).filter(gone);
+            changes.extend(removed.map(|name| (name.clone(), None)));
+        }
+        changes
+    }
+
+    fn subscribe(&mut self, name: String, first: bool) {
+        if name == WILDCARD {
+            self.interest.wildcard = true;
+            return;
+        }
+        // The client may have dropped it: it is sent again, unless this very request says that
+        // the client has it.
+        if !first {
+            self.forget(&name);
+        }
+        self.interest.names.insert(name);
+    }
+
+    fn unsubscribe(&mut self, name: &str) {
+        if name == WILDCARD {
+            self.interest.wildcard = false;
+            let dropped: Vec<String> = self
+                .sent
+                .keys()
+                .filter(|name| !self.interest.names.contains(*name))
+                .cloned()
+                .collect();
+            dropped.iter().for_each(|name| self.forget(name));
+            return;
+        }
+        self.interest.names.remove(name);
+        if !self.interest.wildcard {
+            self.forget(name);
+        }
+    }
+
+    fn forget(&mut self, name: &str) {
+        self.sent.remove(name);
+        self.accepted.remove(name);
+        if let Some(pending) = &mut self.pending {
+            pending.changes.remove(name);
+        }
+    }
+
+    fn answered(&mut self, nonce: &str, error: Option<String>) -> Verdict {
+        let Some(pending) = self.pending.take_if(|pending| pending.nonce == nonce) else {
+            return Verdict::None;
+        };
+        if let Some(error) = error {
+            // Stays in `sent`: the same version is not offered twice.
+            return Verdict::Rejected { pending, error };
+        }
+        for (name, version) in pending.changes {
+            match version {
+                Some(version) => self.accepted.insert(name, version),
+                None => self.accepted.remove(&name),
+            };
+        }
+        Verdict::Accepted
+    }
+}
+
+// === impl Pending ===
+
+impl Pending {
+    pub(super) fn names(&self) -> Vec<String> {
+        self.changes.keys().cloned().collect()
+    }
+}
+
+// === impl Interest ===
+
+impl Interest {
+    fn includes(&self, name: &str) -> bool {
+        self.wildcard || self.names.contains(name)
+    }
+}
+
+fn to_proto(name: String, resource: &EncodedResource) -> Resource {
+    Resource {
+        name,
+        version: resource.version.clone(),
+        resource: Some(resource.resource.clone()),
+        ..Resource::default()
+    }
+}

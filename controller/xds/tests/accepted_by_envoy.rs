@@ -1,0 +1,81 @@
+//! Real Envoy accepts what `build` renders, follows changes, and routes.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::envoy::{Envoy, free_port};
+use support::ir::{forward, gateway, host, listener, local, prefix, route};
+use support::{rich, upstream};
+use tollgate_ir as ir;
+
+fn one_route(port: u16, upstream: u16) -> ir::Gateway {
+    let action = forward("httproute/default/web/rule/0/backend/0", local(upstream));
+    let routes = vec![route("httproute/default/web/rule/0/match/0", prefix("/"), action)];
+    gateway(vec![listener(port, vec![host("*", routes, Vec::new())])])
+}
+
+async fn get(port: u16, path: &str) -> Value {
+    let url = format!("http://127.0.0.1:{port}{path}");
+    reqwest::get(url).await.unwrap().json().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_route_is_served_and_a_change_of_its_backend_is_live_within_half_a_second() {
+    let (first, second) = (upstream::start("first", 200).await, upstream::start("second", 200).await);
+    let port = free_port();
+    let mut envoy = Envoy::start(&one_route(port, first)).await;
+    assert_eq!(get(port, "/x?y=1").await["upstream"], "first");
+
+    let sent = Instant::now();
+    envoy.send(&one_route(port, second));
+    envoy.wait_live().await;
+    while get(port, "/").await["upstream"] != "second" {
+        assert!(sent.elapsed() < Duration::from_millis(500), "not live in time");
+    }
+    assert!(sent.elapsed() < Duration::from_millis(500), "{:?}", sent.elapsed());
+}
+
+#[tokio::test]
+async fn a_route_that_is_taken_away_answers_404_and_no_cluster_is_left() {
+    let port = free_port();
+    let upstream = upstream::start("first", 200).await;
+    let mut envoy = Envoy::start(&one_route(port, upstream)).await;
+    let empty = gateway(vec![listener(port, vec![host("*", Vec::new(), Vec::new())])]);
+    envoy.send(&empty);
+    envoy.wait_live().await;
+    let url = format!("http://127.0.0.1:{port}/");
+    assert_eq!(reqwest::get(url).await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn everything_that_the_ir_can_say_about_http_is_accepted() {
+    let mut gateway = rich::http();
+    gateway.listeners[0].port = free_port();
+    Envoy::start(&gateway).await;
+}
+
+#[tokio::test]
+async fn everything_that_the_ir_can_say_about_ai_is_accepted() {
+    let mut gateway = rich::ai();
+    gateway.listeners[0].port = free_port();
+    Envoy::start(&gateway).await;
+}
+
+#[tokio::test]
+async fn a_listener_that_cannot_be_bound_is_reported_with_the_reason() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free_port();
+    let upstream = upstream::start("first", 200).await;
+    let mut envoy = Envoy::start(&one_route(port, upstream)).await;
+    let bad = one_route(taken.local_addr().unwrap().port(), upstream);
+    envoy.send(&bad);
+    let progress = tokio::time::timeout(
+        Duration::from_secs(10),
+        envoy.progress.wait_for(|progress| progress.rejection.is_some()),
+    );
+    let rejection = progress.await.unwrap().unwrap().rejection.clone().unwrap();
+    assert_eq!(rejection.kind, tollgate_xds::ResourceType::Listener);
+    assert!(rejection.error.contains("in use"), "{}", rejection.error);
+}

@@ -1,0 +1,141 @@
+//! A real Envoy, configured by this crate's own server.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tollgate_ir as ir;
+use tollgate_xds::{
+    Admin, BootstrapOptions, BuildOptions, Progress, Snapshot, bootstrap, build, serve,
+};
+
+/// Longest wait for anything in a test; a loaded machine starts Envoy in seconds.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where Envoy's binary is: `ENVOY_BIN`, else the place that `tollgate` downloads it to.
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("ENVOY_BIN") {
+        return PathBuf::from(path);
+    }
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))
+        .expect("neither XDG_CACHE_HOME nor HOME is set");
+    let path = cache.join("tollgate/envoy/1.40.0/envoy");
+    assert!(
+        path.exists(),
+        "these tests need Envoy 1.40: set ENVOY_BIN, or put the binary at {}",
+        path.display()
+    );
+    path
+}
+
+/// A running Envoy. Killed, with its files, when dropped; its log is shown when a test fails.
+pub struct Envoy {
+    directory: TempDir,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    pub progress: watch::Receiver<Progress>,
+    pub options: BuildOptions,
+    _process: Child,
+}
+
+impl Envoy {
+    /// Starts Envoy with this configuration and waits until it has accepted it.
+    pub async fn start(gateway: &ir::Gateway) -> Self {
+        Self::start_with(gateway, |_| ()).await
+    }
+
+    pub async fn start_with(gateway: &ir::Gateway, adjust: impl FnOnce(&mut BuildOptions)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut options = BuildOptions::new(directory.path().join("extproc.sock"));
+        adjust(&mut options);
+        let xds_socket = directory.path().join("xds/xds.sock");
+        let (snapshots, receiver) =
+            watch::channel(Arc::new(Snapshot::new(&build(gateway, &options))));
+        let (sender, progress) = watch::channel(Progress::default());
+        let path = xds_socket.clone();
+        tokio::spawn(async move {
+            serve(&path, receiver, sender, std::future::pending())
+                .await
+                .unwrap();
+        });
+        let config = bootstrap(&BootstrapOptions {
+            node_id: "test".to_string(),
+            node_cluster: "default/gw".to_string(),
+            xds_socket,
+            admin: Admin::Socket(directory.path().join("admin.sock")),
+            connections_max: 1000,
+        });
+        let process = spawn(directory.path(), &config);
+        let mut envoy = Self {
+            directory,
+            snapshots,
+            progress,
+            options,
+            _process: process,
+        };
+        envoy.wait_live().await;
+        envoy
+    }
+
+    /// Sends another configuration, without waiting; returns its version.
+    pub fn send(&self, gateway: &ir::Gateway) -> String {
+        let snapshot = Snapshot::new(&build(gateway, &self.options));
+        let version = snapshot.version().to_string();
+        self.snapshots.send(Arc::new(snapshot)).unwrap();
+        version
+    }
+
+    /// Waits until Envoy has accepted the newest configuration whole.
+    pub async fn wait_live(&mut self) {
+        let version = self.snapshots.borrow().version().to_string();
+        let mut progress = self.progress.clone();
+        let wait = progress.wait_for(|progress| {
+            progress.rejection.is_some() || progress.live.as_deref() == Some(&version)
+        });
+        let progress = match tokio::time::timeout(PATIENCE, wait).await {
+            Ok(progress) => progress.unwrap().clone(),
+            Err(_) => panic!("{version} not live: {:?}", self.progress.borrow()),
+        };
+        assert_eq!(progress.rejection, None, "{}", self.log());
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("envoy.log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("envoy's log:\n{}", self.log());
+        }
+    }
+}
+
+fn spawn(directory: &Path, config: &Value) -> Child {
+    let path = directory.join("envoy.json");
+    std::fs::write(&path, config.to_string()).unwrap();
+    let log = std::fs::File::create(directory.join("envoy.log")).unwrap();
+    Command::new(binary())
+        .arg("--config-path")
+        .arg(path)
+        .args(["--use-dynamic-base-id", "--concurrency", "1"])
+        .args(["--log-level", &std::env::var("ENVOY_LOG").unwrap_or("warning".into())])
+        .stdout(Stdio::null())
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    socket.local_addr().unwrap().port()
+}

@@ -1,0 +1,7 @@
+//! What the tests of this crate share.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+pub mod envoy;
+pub mod ir;
+pub mod rich;
+pub mod upstream;
