@@ -179,16 +179,13 @@ fn check_messages(body: &Value) -> Result<(), Refusal> {
     let mut open: Vec<&str> = Vec::new();
     for (index, message) in messages.iter().enumerate() {
         let at = format!("messages[{index}]");
-        let role = message["role"].as_str().unwrap_or_default();
-        if role == "tool" {
+        if message["role"] == "tool" {
             let id = message["tool_call_id"].as_str().unwrap_or_default();
             let Some(position) = open.iter().position(|open| *open == id) else {
-                return Err(Refusal::field(
-                    &at,
-                    format!(
-                        "tool_call_id {id:?} answers no call of the preceding assistant message"
-                    ),
-                ));
+                let rule = format!(
+                    "tool_call_id {id:?} answers no call of the preceding assistant message"
+                );
+                return Err(Refusal::field(&at, rule));
             };
             open.remove(position);
         } else if let Some(id) = open.first() {
@@ -197,49 +194,8 @@ fn check_messages(body: &Value) -> Result<(), Refusal> {
                 format!("tool call {id:?} must be answered by a tool message first"),
             ));
         }
-        let calls = message["tool_calls"].as_array();
-        match role {
-            "system" | "developer" | "user" | "tool" if !has_content(message) => {
-                return Err(Refusal::field(
-                    &at,
-                    format!("a {role} message needs content as a string or an array of parts"),
-                ));
-            }
-            "assistant"
-                if !has_content(message)
-                    && calls.is_none()
-                    && message["function_call"].is_null()
-                    && message["refusal"].is_null() =>
-            {
-                return Err(Refusal::field(
-                    &at,
-                    "an assistant message needs content or tool_calls",
-                ));
-            }
-            "system" | "developer" | "user" | "tool" | "assistant" | "function" => {}
-            _ => {
-                return Err(Refusal::field(
-                    &at,
-                    format!("role {} is not supported", message["role"]),
-                ));
-            }
-        }
-        for call in calls.into_iter().flatten() {
-            let (Some(id), Some(_)) = (call["id"].as_str(), call["function"]["name"].as_str())
-            else {
-                return Err(Refusal::field(
-                    &at,
-                    "a tool call needs an id and a function name",
-                ));
-            };
-            if !call["function"]["arguments"].is_string() {
-                return Err(Refusal::field(
-                    &at,
-                    format!("arguments of tool call {id:?} must be a string of JSON"),
-                ));
-            }
-            open.push(id);
-        }
+        check_role(&at, message)?;
+        open.extend(checked_calls(&at, message)?);
     }
     match open.first() {
         Some(id) => Err(Refusal::field(
@@ -248,6 +204,49 @@ fn check_messages(body: &Value) -> Result<(), Refusal> {
         )),
         None => Ok(()),
     }
+}
+
+/// Checks that the message has a known role and the content that role needs.
+fn check_role(at: &str, message: &Value) -> Result<(), Refusal> {
+    let is_silent = ["tool_calls", "function_call", "refusal"]
+        .iter()
+        .all(|field| message[*field].is_null());
+    match message["role"].as_str().unwrap_or_default() {
+        role @ ("system" | "developer" | "user" | "tool") if !has_content(message) => {
+            let rule = format!("a {role} message needs content as a string or an array of parts");
+            Err(Refusal::field(at, rule))
+        }
+        "assistant" if !has_content(message) && is_silent => Err(Refusal::field(
+            at,
+            "an assistant message needs content or tool_calls",
+        )),
+        "system" | "developer" | "user" | "tool" | "assistant" | "function" => Ok(()),
+        _ => Err(Refusal::field(
+            at,
+            format!("role {} is not supported", message["role"]),
+        )),
+    }
+}
+
+/// The ids of the message's tool calls, each checked.
+fn checked_calls<'a>(at: &str, message: &'a Value) -> Result<Vec<&'a str>, Refusal> {
+    let calls = message["tool_calls"].as_array().into_iter().flatten();
+    calls
+        .map(|call| {
+            let (Some(id), Some(_)) = (call["id"].as_str(), call["function"]["name"].as_str())
+            else {
+                return Err(Refusal::field(
+                    at,
+                    "a tool call needs an id and a function name",
+                ));
+            };
+            if !call["function"]["arguments"].is_string() {
+                let rule = format!("arguments of tool call {id:?} must be a string of JSON");
+                return Err(Refusal::field(at, rule));
+            }
+            Ok(id)
+        })
+        .collect()
 }
 
 fn has_content(message: &Value) -> bool {
