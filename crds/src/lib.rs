@@ -18,12 +18,25 @@ pub mod envoy_ai_gateway;
 pub mod envoy_gateway;
 pub mod tollgate;
 
+mod crd;
 mod duration;
+mod kinds;
+mod object;
 mod reference;
+mod secret_object;
 mod status;
+mod validation;
+mod yaml;
 
 pub use duration::{Duration, DurationError};
+pub use kinds::{GATEWAY_API_GROUP, KINDS, Kind, Scope};
+pub use object::{
+    DEFAULT_NAMESPACE, Object, ObjectError, parse_object, parse_object_with_warnings,
+};
 pub use reference::{
     BackendObjectReference, ParentReference, PolicyTargetReference, SecretObjectReference,
 };
+pub use secret_object::SecretObject;
 pub use status::{ObjectStatus, RouteParentStatus, RouteStatus};
+pub use validation::{Violation, Warning};
+pub use yaml::yaml_files;

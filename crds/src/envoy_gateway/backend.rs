@@ -199,7 +199,6 @@ pub struct BackendTls {
     pub client_certificate_ref: Option<SecretObjectReference>,
     /// Versions, ciphers and the like: kept, not acted on.
     #[serde(flatten)]
-    #[schemars(with = "BTreeMap<String, Value>")]
     pub rest: BTreeMap<String, Value>,
 }
 

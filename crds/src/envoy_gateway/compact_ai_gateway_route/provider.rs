@@ -128,8 +128,8 @@ impl Provider {
             Self::Ollama => "http://127.0.0.1:11434/v1",
             // openrouter.ai/docs/quickstart
             Self::Openrouter => "https://openrouter.ai/api/v1",
-            // docs.together.ai/docs/openai-api-compatibility
-            Self::Together => "https://api.together.xyz/v1",
+            // docs.together.ai/docs/inference/openai-compatibility
+            Self::Together => "https://api.together.ai/v1",
             // docs.x.ai/docs/api-reference
             Self::Xai => "https://api.x.ai/v1",
             Self::AzureOpenai | Self::OpenaiCompatible => return None,
