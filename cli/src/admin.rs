@@ -1,0 +1,79 @@
+//! The admin endpoint: `/health`, `/ready`, `/metrics`, `/status`. Nothing here shows a secret.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context;
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use crate::metrics::Metrics;
+
+/// What the endpoint shows. Each call looks anew.
+pub(crate) struct Shown {
+    pub(crate) metrics: Metrics,
+    /// Whether the gateway serves; else why not yet.
+    pub(crate) ready: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// The status of every object, problems in the manifests, and the gateway's own state.
+    pub(crate) status: Box<dyn Fn() -> Value + Send + Sync>,
+}
+
+/// Binds the endpoint.
+///
+/// # Errors
+///
+/// The address is taken or not ours.
+pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("listen on {address} for the admin endpoint (--admin-port)"))
+}
+
+/// Serves it until `shutdown` completes.
+///
+/// # Errors
+///
+/// Serving failed.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    shown: Arc<Shown>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let router = Router::new()
+        .route("/health", get(|| async { "ok\n" }))
+        .route("/metrics", get(metrics))
+        .route("/ready", get(ready))
+        .route("/status", get(status))
+        .with_state(shown);
+    axum::serve(listener, router)
+        .with_graceful_shutdown(shutdown)
+        .await
+        .context("serve the admin endpoint")
+}
+
+async fn ready(State(shown): State<Arc<Shown>>) -> Response {
+    match (shown.ready)() {
+        Ok(()) => "ready\n".into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    }
+}
+
+async fn metrics(State(shown): State<Arc<Shown>>) -> Response {
+    match shown.metrics.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "metrics could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+async fn status(State(shown): State<Arc<Shown>>) -> Json<Value> {
+    Json((shown.status)())
+}

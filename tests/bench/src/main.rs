@@ -1,0 +1,98 @@
+//! `make bench`: what a call through Tollgate costs, as a ratio to plain Envoy as reverse proxy
+//! in the same run, in front of the same upstream.
+//!
+//! CPU is that of the gateway's processes alone (Envoy and tollgate), read from the kernel's
+//! scheduler statistics; the load generator and the upstream live in this process and are not
+//! counted. Absolute figures depend on the machine; the ratios are what is compared.
+
+#![forbid(unsafe_code)]
+
+mod cpu;
+mod load;
+mod plain_envoy;
+mod report;
+mod subject;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use tollgate_provider::{Simulator, SimulatorConfig};
+
+use load::{Answer, Case};
+use report::Row;
+use subject::Subject;
+
+/// Measures Tollgate against plain Envoy.
+#[derive(Debug, Parser)]
+struct Args {
+    /// The tollgate binary.
+    #[arg(long, default_value = "target/release/tollgate")]
+    tollgate: std::path::PathBuf,
+
+    /// Rounds; each measures both gateways once, one after the other. The median ratio counts.
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+
+    /// Requests of a round at 1 KB; larger bodies get fewer.
+    #[arg(long, default_value_t = 6000)]
+    requests: usize,
+
+    /// Connections of the load.
+    #[arg(long, default_value_t = 16)]
+    connections: usize,
+
+    /// Only cases whose name contains this.
+    #[arg(long, default_value = "")]
+    only: String,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let args = Args::parse();
+    let upstream = Simulator::start(SimulatorConfig::default())
+        .await
+        .context("start the upstream")?;
+    let plain = plain_envoy::start(upstream.addr()).await?;
+    let begun = std::time::Instant::now();
+    let tollgate = subject::tollgate(&args.tollgate, upstream.addr()).await?;
+    let first_answer = tollgate.first_answer(begun).await?;
+
+    let mut rows = Vec::new();
+    for case in cases(args.requests) {
+        if !case.name.contains(&args.only) {
+            continue;
+        }
+        rows.push(measure(&case, &plain, &tollgate, &args).await?);
+    }
+    report::print(&rows, first_answer, &plain, &tollgate);
+    Ok(())
+}
+
+fn cases(requests: usize) -> Vec<Case> {
+    vec![
+        Case::new("1 KB", 1 << 10, Answer::Whole, requests),
+        Case::new("32 KB", 32 << 10, Answer::Whole, requests / 2),
+        Case::new("200 KB", 200 << 10, Answer::Whole, requests / 8),
+        Case::new("stream of 52 chunks", 1 << 10, Answer::Stream, requests / 4),
+    ]
+}
+
+async fn measure(case: &Case, plain: &Subject, tollgate: &Subject, args: &Args) -> Result<Row> {
+    // Warm connections, caches and allocators of both.
+    for subject in [plain, tollgate] {
+        load::run(case, subject, case.requests / 10 + 1, args.connections).await?;
+    }
+    let mut row = Row::new(case.name);
+    for _ in 0..args.rounds {
+        let base = load::run(case, plain, case.requests, args.connections).await?;
+        let ours = load::run(case, tollgate, case.requests, args.connections).await?;
+        row.add(base, ours);
+    }
+    let unloaded = 300.min(case.requests);
+    for _ in 0..args.rounds {
+        let base = load::run(case, plain, unloaded, 1).await?;
+        let ours = load::run(case, tollgate, unloaded, 1).await?;
+        row.add_unloaded(base, ours);
+    }
+    report::progress(&row);
+    Ok(row)
+}

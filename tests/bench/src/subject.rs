@@ -1,0 +1,102 @@
+//! What is measured: an address, a key, and the processes whose CPU counts.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use tollgate_harness::{Gateway, GatewayBuilder};
+
+use crate::cpu;
+
+/// A gateway under load.
+pub(crate) struct Subject {
+    pub(crate) url: String,
+    pub(crate) key: Option<String>,
+    root: u32,
+    _running: Running,
+}
+
+/// Keeps the processes alive while they are measured.
+pub(crate) enum Running {
+    Envoy(#[expect(dead_code, reason = "held for its drop")] tokio::process::Child, tempfile::TempDir),
+    Tollgate(#[expect(dead_code, reason = "held for its drop")] Box<Gateway>),
+}
+
+impl Subject {
+    pub(crate) fn new(url: String, key: Option<&str>, root: u32, running: Running) -> Self {
+        Self {
+            url,
+            key: key.map(str::to_string),
+            root,
+            _running: running,
+        }
+    }
+
+    /// The process and its children (tollgate's Envoy).
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        let mut pids = vec![self.root];
+        pids.extend(cpu::children(self.root));
+        pids
+    }
+
+    /// Time from `begun` until the first answer.
+    pub(crate) async fn first_answer(&self, begun: Instant) -> Result<Duration> {
+        let body = r#"{"model":"bench-whole","max_tokens":1,"messages":[{"role":"user","content":"hi"}]}"#;
+        let answer = reqwest::Client::new()
+            .post(&self.url)
+            .bearer_auth(self.key.as_deref().unwrap_or_default())
+            .header("content-type", "application/json")
+            .body(body)
+            .send()
+            .await?;
+        ensure!(answer.status().is_success(), "the first answer was {}", answer.status());
+        Ok(begun.elapsed())
+    }
+}
+
+/// Tollgate as users run it: a key is checked, two budgets are held and settled, and there is a
+/// second provider to fall back to.
+pub(crate) async fn tollgate(binary: &Path, upstream: SocketAddr) -> Result<Subject> {
+    let manifests = MANIFESTS.replace("UPSTREAM", &format!("http://{upstream}"));
+    let gateway = GatewayBuilder::new(binary)
+        .manifests(manifests)
+        .arg("--concurrency=1")
+        .start()
+        .await
+        .context("start tollgate; build it with `make build`")?;
+    let url = format!("{}/v1/chat/completions", gateway.url());
+    let pid = gateway.pid().context("tollgate ended")?;
+    Ok(Subject::new(url, Some("sk-bench"), pid, Running::Tollgate(Box::new(gateway))))
+}
+
+const MANIFESTS: &str = r#"
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: AIGatewayRoute
+metadata: {name: whole}
+spec:
+  backends:
+  - {name: first, provider: openai, endpoint: UPSTREAM/v1, model: bench-whole, auth: {type: APIKey, apiKeyRef: {name: provider}}}
+  - {name: second, provider: openai, priority: 1, endpoint: UPSTREAM/v1, model: bench-whole, auth: {type: APIKey, apiKeyRef: {name: provider}}}
+  - {name: stream-first, provider: openai, endpoint: UPSTREAM/v1, model: bench-stream-52, auth: {type: APIKey, apiKeyRef: {name: provider}}}
+  - {name: stream-second, provider: openai, priority: 1, endpoint: UPSTREAM/v1, model: bench-stream-52, auth: {type: APIKey, apiKeyRef: {name: provider}}}
+  rateLimit:
+    tokenBudget: {perUser: 1000000000000, perMinute: 100000000000}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: provider}
+stringData: {apiKey: sk-provider}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: bench-key}
+stringData: {apiKey: sk-bench}
+---
+apiVersion: tollgate.dev/v1alpha1
+kind: Consumer
+metadata: {name: bench}
+spec: {apiKeys: [{secretRef: {name: bench-key}}]}
+"#;
