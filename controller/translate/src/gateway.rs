@@ -11,6 +11,7 @@ mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tollgate_crds::DEFAULT_NAMESPACE;
 use tollgate_ir::{self as ir, Hostname};
 
 pub(crate) use allowed::AllowedRoutes;
@@ -21,7 +22,7 @@ pub(crate) use status::report;
 use crate::ai_rule::AiPrecedence;
 use crate::sort::{MatchPrecedence, by_age};
 use crate::status::{ObjectRef, RouteKind};
-use crate::{DEFAULT_NAMESPACE, NamespacedName, Options, World, gateway_class, groups};
+use crate::{NamespacedName, Options, World, gateway_class, groups};
 
 /// Name of the Gateway that is made where there is none.
 const DEFAULT_GATEWAY: &str = "tollgate";

@@ -12,5 +12,5 @@ pub(crate) use gateway_api::apis::experimental::gateways::{
 pub(crate) use gateway_api::apis::experimental::httproutes as http;
 pub(crate) use gateway_api::apis::experimental::httproutes::HttpRoute;
 pub(crate) use gateway_api::apis::experimental::referencegrants::ReferenceGrant;
-pub(crate) use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service, ServicePort};
+pub(crate) use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service, ServicePort};
 pub(crate) use k8s_openapi::api::discovery::v1::EndpointSlice;

@@ -35,9 +35,11 @@ mod token_budget;
 mod world;
 
 pub use base_url::{BaseUrl, BaseUrlError};
-pub use names::{DEFAULT_NAMESPACE, NamespacedName};
+pub use names::NamespacedName;
 pub use options::{CONTROLLER_NAME, Mode, Options, Standalone};
-pub use secret::SecretEntries;
 pub use status::{ObjectRef, Status, Statuses};
 pub use translate::{Translation, translate};
 pub use world::World;
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,6 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Namespace of objects that name none.
-pub const DEFAULT_NAMESPACE: &str = "default";
-
 /// Namespace and name of a namespaced object; prints as `namespace/name`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct NamespacedName {

@@ -6,8 +6,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tollgate_crds::envoy_ai_gateway::{AIGatewayRoute, AIServiceBackend, BackendSecurityPolicy};
 use tollgate_crds::envoy_gateway::{Backend, CompactAIGatewayRoute};
 use tollgate_crds::tollgate::{Consumer, TokenBudget};
+use tollgate_crds::{DEFAULT_NAMESPACE, Object, SecretObject};
 
-use crate::{DEFAULT_NAMESPACE, NamespacedName, SecretEntries, k8s};
+use crate::{NamespacedName, k8s};
 
 /// Objects of one namespaced kind.
 pub(crate) type Objects<T> = BTreeMap<NamespacedName, T>;
@@ -28,9 +29,51 @@ pub struct World {
     pub(crate) http_routes: Objects<k8s::HttpRoute>,
     pub(crate) namespaces: BTreeMap<String, k8s::Namespace>,
     pub(crate) reference_grants: Objects<k8s::ReferenceGrant>,
-    pub(crate) secrets: Objects<SecretEntries>,
+    pub(crate) secrets: Objects<SecretObject>,
     pub(crate) services: Objects<k8s::Service>,
     pub(crate) token_budgets: Objects<TokenBudget>,
+}
+
+// === impl World ===
+
+impl World {
+    /// Puts an object in, in the place of one of the same kind and name.
+    pub fn insert(&mut self, object: Object) {
+        let namespace = object.namespace().unwrap_or(DEFAULT_NAMESPACE);
+        let name = NamespacedName::new(namespace, object.name());
+        match object {
+            Object::Namespace(it) => drop(self.namespaces.insert(name.name, *it)),
+            Object::Secret(it) => drop(self.secrets.insert(name, it)),
+            Object::ConfigMap(it) => drop(self.config_maps.insert(name, *it)),
+            Object::Service(it) => drop(self.services.insert(name, *it)),
+            Object::EndpointSlice(it) => drop(self.endpoint_slices.insert(name, *it)),
+            Object::GatewayClass(it) => drop(self.gateway_classes.insert(name.name, *it)),
+            Object::Gateway(it) => drop(self.gateways.insert(name, *it)),
+            Object::HttpRoute(it) => drop(self.http_routes.insert(name, *it)),
+            Object::ReferenceGrant(it) => drop(self.reference_grants.insert(name, *it)),
+            Object::Backend(it) => drop(self.backends.insert(name, *it)),
+            Object::CompactAIGatewayRoute(it) => {
+                drop(self.compact_ai_gateway_routes.insert(name, *it));
+            }
+            Object::AIGatewayRoute(it) => drop(self.ai_gateway_routes.insert(name, *it)),
+            Object::AIServiceBackend(it) => drop(self.ai_service_backends.insert(name, *it)),
+            Object::BackendSecurityPolicy(it) => {
+                drop(self.backend_security_policies.insert(name, *it));
+            }
+            Object::Consumer(it) => drop(self.consumers.insert(name, *it)),
+            Object::TokenBudget(it) => drop(self.token_budgets.insert(name, *it)),
+        }
+    }
+}
+
+impl FromIterator<Object> for World {
+    fn from_iter<T: IntoIterator<Item = Object>>(objects: T) -> Self {
+        let mut world = Self::default();
+        for object in objects {
+            world.insert(object);
+        }
+        world
+    }
 }
 
 /// Name of a namespaced object; one without a namespace is in `default`.
