@@ -1,1 +1,193 @@
+//! What goldens cannot show: bytes that are kept without a copy, bounds, shapes of hand-over.
 
+use super::*;
+
+fn request(include_usage: bool) -> ChatRequest {
+    let body = format!(
+        r#"{{"model":"asked","messages":[],"stream":true,"stream_options":{{"include_usage":{include_usage}}}}}"#
+    );
+    ChatRequest::parse(body.as_bytes()).unwrap()
+}
+
+fn answer(api: Api, include_usage: bool) -> Answer {
+    Answer::new(&api, &request(include_usage), 1, "id")
+}
+
+fn openai() -> Api {
+    Api::OpenAi {
+        prefix: "v1".to_owned(),
+    }
+}
+
+fn anthropic() -> Api {
+    Api::Anthropic {
+        prefix: "v1".to_owned(),
+    }
+}
+
+const CONTENT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n";
+const USAGE: &str =
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":2,\"completion_tokens\":1}}\n\n";
+
+#[test]
+fn piece_of_complete_events_is_kept_without_a_copy() {
+    let mut answer = answer(openai(), false);
+    let head = answer.on_head(200, Some("text/event-stream"));
+    assert_eq!(head.reading, BodyReading::Pieces);
+    assert!(head.length_changes);
+    assert!(!answer.has_content());
+    assert_eq!(
+        answer.on_body(&Bytes::from(CONTENT), false),
+        BodyChange::Keep
+    );
+    assert!(answer.has_content());
+}
+
+#[test]
+fn usage_chunk_is_removed_only_for_clients_that_did_not_ask() {
+    let piece = Bytes::from(format!("{CONTENT}{USAGE}data: [DONE]\n\n"));
+    for (include_usage, expected) in [
+        (true, BodyChange::Keep),
+        (
+            false,
+            BodyChange::Replace(Bytes::from(format!("{CONTENT}data: [DONE]\n\n"))),
+        ),
+    ] {
+        let mut answer = answer(openai(), include_usage);
+        answer.on_head(200, Some("text/event-stream"));
+        assert_eq!(answer.on_body(&piece, true), expected);
+        assert_eq!(answer.outcome().usage.map(|usage| usage.total()), Some(3));
+        assert!(answer.outcome().complete);
+    }
+}
+
+#[test]
+fn incomplete_event_is_held_back_only_from_clients_that_did_not_ask() {
+    let (first, second) = CONTENT.split_at(20);
+    for include_usage in [true, false] {
+        let mut answer = answer(openai(), include_usage);
+        answer.on_head(200, Some("text/event-stream"));
+        let held = answer.on_body(&Bytes::from(first), false);
+        let released = answer.on_body(&Bytes::from(second), false);
+        if include_usage {
+            assert_eq!((held, released), (BodyChange::Keep, BodyChange::Keep));
+        } else {
+            assert_eq!(held, BodyChange::Replace(Bytes::new()));
+            assert_eq!(released, BodyChange::Replace(Bytes::from(CONTENT)));
+        }
+        assert_eq!(answer.outcome().generated, "x");
+    }
+}
+
+#[test]
+fn event_beyond_the_bound_goes_by_unread_and_the_next_is_read() {
+    let long = format!("data: {}", "y".repeat(sse::EVENT_BYTES_MAX));
+    let pieces = [
+        &long[..1000],
+        &long[1000..],
+        "yy",
+        "\n",
+        "\n",
+        CONTENT,
+        USAGE,
+    ];
+    for include_usage in [true, false] {
+        let mut answer = answer(openai(), include_usage);
+        answer.on_head(200, Some("text/event-stream"));
+        let mut out = Vec::new();
+        for piece in pieces {
+            match answer.on_body(&Bytes::copy_from_slice(piece.as_bytes()), false) {
+                BodyChange::Keep => out.extend_from_slice(piece.as_bytes()),
+                BodyChange::Replace(changed) => out.extend_from_slice(&changed),
+            }
+        }
+        let usage = if include_usage { USAGE } else { "" };
+        assert_eq!(out, format!("{long}yy\n\n{CONTENT}{usage}").into_bytes());
+        assert_eq!(answer.outcome().generated, "x");
+        assert_eq!(answer.outcome().usage.map(|usage| usage.total()), Some(3));
+    }
+}
+
+#[test]
+fn anthropic_event_beyond_the_bound_fails_the_stream() {
+    let mut answer = answer(anthropic(), false);
+    answer.on_head(200, Some("text/event-stream"));
+    let piece = Bytes::from(vec![b'y'; sse::EVENT_BYTES_MAX + 1]);
+    let BodyChange::Replace(out) = answer.on_body(&piece, false) else {
+        panic!("kept")
+    };
+    assert!(out.starts_with(b"data: {\"error\":"), "{out:?}");
+    assert!(answer.outcome().failed.is_some());
+}
+
+#[test]
+fn generated_text_is_kept_up_to_its_bound() {
+    let mut answer = answer(openai(), true);
+    answer.on_head(200, Some("text/event-stream"));
+    let text = "é".repeat(1 << 20);
+    let event = Bytes::from(format!(
+        "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n"
+    ));
+    for _ in 0..3 {
+        answer.on_body(&event, false);
+    }
+    assert_eq!(answer.outcome().generated.len(), 4 << 20);
+}
+
+#[test]
+fn anthropic_stream_that_is_cut_reports_its_usage_as_early() {
+    let mut answer = answer(anthropic(), false);
+    answer.on_head(200, Some("text/event-stream"));
+    let start = "data: {\"type\":\"message_start\",\"message\":{\"content\":[],\"usage\":{\"input_tokens\":8,\"output_tokens\":1}}}\n\n";
+    answer.on_body(&Bytes::from(start), false);
+    let outcome = answer.outcome();
+    assert_eq!(outcome.usage, None);
+    assert_eq!(outcome.early_usage.map(|usage| usage.input), Some(8));
+    assert!(!outcome.complete);
+}
+
+#[test]
+fn body_decides_by_its_content_type_not_by_the_request() {
+    let mut openai = answer(openai(), false);
+    let head = openai.on_head(200, Some("application/json"));
+    assert_eq!(
+        (head.reading, head.length_changes),
+        (BodyReading::Whole, false)
+    );
+    let mut anthropic = answer(anthropic(), false);
+    let head = anthropic.on_head(200, Some("application/json"));
+    assert_eq!(head.reading, BodyReading::Whole);
+    let message =
+        r#"{"content":[{"type":"text","text":"hi"}],"usage":{"input_tokens":1,"output_tokens":1}}"#;
+    let BodyChange::Replace(out) = anthropic.on_body(&Bytes::from(message), true) else {
+        panic!("kept")
+    };
+    assert!(String::from_utf8_lossy(&out).contains("\"object\":\"chat.completion\""));
+}
+
+#[test]
+fn whole_body_in_several_pieces_is_the_same_as_in_one() {
+    let error = r#"{"type":"error","error":{"type":"rate_limit_error","message":"slow"}}"#;
+    let mut at_once = answer(anthropic(), false);
+    at_once.on_head(429, Some("application/json"));
+    let whole = at_once.on_body(&Bytes::from(error), true);
+    let mut piecewise = answer(anthropic(), false);
+    piecewise.on_head(429, Some("application/json"));
+    let (first, second) = error.split_at(10);
+    assert_eq!(
+        piecewise.on_body(&Bytes::from(first), false),
+        BodyChange::Replace(Bytes::new())
+    );
+    assert_eq!(piecewise.on_body(&Bytes::from(second), true), whole);
+}
+
+#[test]
+fn openai_error_in_several_pieces_is_sent_in_full() {
+    let error = r#"{"error":{"message":"slow"}}"#;
+    let mut answer = answer(openai(), false);
+    let head = answer.on_head(429, Some("application/json"));
+    assert_eq!(head.content_type, None);
+    answer.on_body(&Bytes::from(&error[..5]), false);
+    let rest = answer.on_body(&Bytes::from(&error[5..]), true);
+    assert_eq!(rest, BodyChange::Replace(Bytes::from(error)));
+}

@@ -65,7 +65,7 @@ fn chunks(text: &str) -> impl Iterator<Item = Chunk<'_>> {
             let window = crate::json::prefix(rest, CHUNK_BYTES_MAX);
             // One character more, so that a cut at the window's end can be judged.
             let seen = crate::json::prefix(rest, CHUNK_BYTES_MAX + 4);
-            match last_boundary(seen).filter(|end| *end <= window.len()) {
+            match last_boundary(seen, window.len()) {
                 Some(end) => (end, true),
                 None => (window.len(), false),
             }
@@ -81,17 +81,18 @@ fn chunks(text: &str) -> impl Iterator<Item = Chunk<'_>> {
     })
 }
 
-/// The last place in `text` where a word begins in both tokenizers' splitting expressions
+/// The last place in `text`, up to `end_max`, where a word begins in both tokenizers' splitting expressions
 /// (`cl100k_base` and `o200k_base` in tiktoken), whatever stands before and after:
 /// before a space that follows something else than white space (no alternative has a space
 /// within or at its end, save runs of white space), behind a line end before something that is
 /// neither white space nor a slash (`[\r\n/]*` may follow punctuation), and between an ideograph
 /// or kana and a full-width comma or full stop (letters end there; Chinese and Japanese have no
 /// spaces).
-fn last_boundary(text: &str) -> Option<usize> {
+fn last_boundary(text: &str, end_max: usize) -> Option<usize> {
     let mut after: Option<(usize, char)> = None;
     for (at, before) in text.char_indices().rev() {
         if let Some((cut, next)) = after
+            && cut <= end_max
             && is_boundary(before, next)
         {
             return Some(cut);
