@@ -7,3 +7,4 @@ pub mod envoy_process;
 mod fetch;
 mod guard;
 mod log_lines;
+pub mod runtime_dir;

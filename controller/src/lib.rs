@@ -6,5 +6,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod autoconfig;
+pub mod demo;
 pub mod infra;
+pub mod merge;
+pub mod problem;
+pub mod reconcile;
 pub mod source;
+pub mod standalone;
+
+mod publish;
+mod ready;

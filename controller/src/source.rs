@@ -6,4 +6,5 @@
 pub mod documents;
 pub mod expand;
 pub mod files;
+pub mod folder;
 pub mod watch;

@@ -1,0 +1,82 @@
+//! Standalone mode has one Envoy: all Gateways become one, each on its own ports.
+
+use std::collections::BTreeMap;
+
+use tollgate_ir as ir;
+
+use crate::problem::Problem;
+
+/// Puts all gateways into one. Where two want the same port, the first by name has it, and the
+/// other's listener is a problem.
+pub fn merge_gateways(ir: &ir::Ir) -> (ir::Gateway, Vec<Problem>) {
+    let mut merged = ir::Gateway::default();
+    let mut owners: BTreeMap<u16, &str> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (name, gateway) in &ir.gateways {
+        let ir::Gateway { listeners, consumers, budgets } = gateway;
+        for listener in listeners {
+            match owners.get(&listener.port) {
+                Some(owner) => problems.push(port_taken(name, listener.port, owner)),
+                None => {
+                    owners.insert(listener.port, name);
+                    merged.listeners.push(listener.clone());
+                }
+            }
+        }
+        // Gateways of one world agree on these: they are keyed by namespace and by id.
+        merged.consumers.extend(consumers.clone());
+        merged.budgets.extend(budgets.clone());
+    }
+    (merged, problems)
+}
+
+fn port_taken(gateway: &str, port: u16, owner: &str) -> Problem {
+    let message = format!(
+        "port {port} belongs to Gateway {owner} already and is not served for this one; \
+         Gateways on one machine need ports of their own"
+    );
+    Problem { field: Some("spec.listeners".to_string()), ..Problem::of_object(format!("Gateway {gateway}"), message) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use tollgate_ir as ir;
+
+    use super::merge_gateways;
+
+    fn gateway(name: &str, ports: &[u16]) -> (String, ir::Gateway) {
+        let listeners = ports
+            .iter()
+            .map(|port| ir::Listener {
+                name: format!("{name}/{port}"),
+                address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                port: *port,
+                virtual_hosts: Vec::new(),
+            })
+            .collect();
+        let consumers = [(name.to_string(), Vec::new())].into();
+        (name.to_string(), ir::Gateway { listeners, consumers, ..ir::Gateway::default() })
+    }
+
+    #[test]
+    fn gateways_on_ports_of_their_own_are_all_served() {
+        let ir = ir::Ir { gateways: [gateway("default/b", &[82]), gateway("default/a", &[80, 81])].into() };
+        let (merged, problems) = merge_gateways(&ir);
+        let ports: Vec<_> = merged.listeners.iter().map(|listener| listener.port).collect();
+        assert_eq!(ports, [80, 81, 82]);
+        assert_eq!(merged.consumers.len(), 2);
+        assert_eq!(problems, []);
+    }
+
+    #[test]
+    fn a_port_that_two_gateways_want_goes_to_the_first_and_the_other_is_told() {
+        let ir = ir::Ir { gateways: [gateway("default/a", &[80]), gateway("default/b", &[80, 81])].into() };
+        let (merged, problems) = merge_gateways(&ir);
+        let names: Vec<_> = merged.listeners.iter().map(|listener| listener.name.as_str()).collect();
+        assert_eq!(names, ["default/a/80", "default/b/81"]);
+        let text = problems[0].to_string();
+        assert!(text.starts_with("Gateway default/b: spec.listeners: port 80 belongs to Gateway default/a"), "{text}");
+    }
+}

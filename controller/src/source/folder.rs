@@ -1,0 +1,174 @@
+//! Manifests → the snapshot that translation reads, and everything that is wrong with them.
+//!
+//! A document that cannot be used is a problem with its file and line; the others stand.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tollgate_crds::{Object, ObjectError, parse_object_with_warnings};
+use tollgate_translate::World;
+
+use super::documents::{Document, Format, parse_documents};
+use super::expand::Lookup;
+use super::files::{format_of, list_files, read_text};
+use crate::problem::{Place, Problem, Severity};
+
+/// Where manifests are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Manifests {
+    /// Files and folders, as typed.
+    Paths(Vec<PathBuf>),
+    /// A YAML text made by us.
+    Text {
+        /// What it is called in problems.
+        name: &'static str,
+        /// The text; references to the environment are expanded.
+        text: Arc<str>,
+    },
+}
+
+/// What the manifests say.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// All objects that can be used.
+    pub world: World,
+    /// What is wrong, in the order of files and lines.
+    pub problems: Vec<Problem>,
+    /// How many objects there are.
+    pub objects: usize,
+}
+
+/// Reads all manifests. Blocks on the disk.
+pub fn load(manifests: &Manifests, environment: Lookup<'_>) -> Loaded {
+    let mut loader = Loader::default();
+    match manifests {
+        Manifests::Paths(paths) => {
+            let list = list_files(paths);
+            for (path, message) in list.failures {
+                loader.problem(&path, 0, message);
+            }
+            for file in &list.files {
+                match read_text(file) {
+                    Ok(text) => loader.read(file, &text, format_of(file), environment),
+                    Err(message) => loader.problem(file, 0, message),
+                }
+            }
+        }
+        Manifests::Text { name, text } => {
+            loader.read(Path::new(name), text, Format::Yaml, environment);
+        }
+    }
+    loader.loaded
+}
+
+/// Group, kind, namespace and name.
+type Identity = (&'static str, &'static str, Option<String>, String);
+
+#[derive(Default)]
+struct Loader {
+    loaded: Loaded,
+    places: BTreeMap<Identity, Place>,
+}
+
+// === impl Loader ===
+
+impl Loader {
+    fn read(&mut self, file: &Path, text: &str, format: Format, environment: Lookup<'_>) {
+        for document in parse_documents(text, format, environment) {
+            match document {
+                Ok(document) => self.object(file, document),
+                Err(broken) => self.problem(file, broken.line, broken.message),
+            }
+        }
+    }
+
+    fn object(&mut self, file: &Path, document: Document) {
+        let place = Place { file: file.to_path_buf(), line: document.line };
+        let (object, warnings) = match parse_object_with_warnings(document.value) {
+            Ok(parsed) => parsed,
+            Err(error) => return self.loaded.problems.extend(problems_of(&error, &place)),
+        };
+        let (group, kind) = object.group_kind();
+        let identity = (group, kind, object.namespace().map(str::to_string), object.name().to_string());
+        let title = title(kind, object.namespace(), object.name());
+        if let Some(first) = self.places.get(&identity) {
+            let message = format!("is already at {first}, which is used; this one is not");
+            self.loaded.problems.push(Problem {
+                object: Some(title),
+                place: Some(place),
+                field: None,
+                message,
+                severity: Severity::Error,
+            });
+            return;
+        }
+        self.loaded.problems.extend(warnings.into_iter().map(|warning| Problem {
+            place: Some(place.clone()),
+            object: Some(title.clone()),
+            field: Some(warning.path),
+            message: warning.message,
+            severity: Severity::Warning,
+        }));
+        self.places.insert(identity, place);
+        self.insert(object);
+    }
+
+    fn insert(&mut self, object: Object) {
+        self.loaded.objects += 1;
+        self.loaded.world.insert(object);
+    }
+
+    fn problem(&mut self, file: &Path, line: usize, message: String) {
+        self.loaded.problems.push(Problem {
+            place: Some(Place { file: file.to_path_buf(), line }),
+            object: None,
+            field: None,
+            message,
+            severity: Severity::Error,
+        });
+    }
+}
+
+/// One problem for each rule that an object breaks.
+fn problems_of(error: &ObjectError, place: &Place) -> Vec<Problem> {
+    let problem = |severity| Problem {
+        place: Some(place.clone()),
+        object: None,
+        field: None,
+        message: error.to_string(),
+        severity,
+    };
+    match error {
+        ObjectError::Invalid { kind, namespace, name, violations } => violations
+            .iter()
+            .map(|violation| Problem {
+                object: Some(title(kind, namespace.as_deref(), name)),
+                field: Some(violation.path.clone()),
+                message: match &violation.value {
+                    Some(value) => format!("{value} {}", violation.message),
+                    None => violation.message.clone(),
+                },
+                ..problem(Severity::Error)
+            })
+            .collect(),
+        // Manifests of other programs often stand beside ours.
+        ObjectError::UnknownKind { .. } => {
+            let message = format!("{error}; it is skipped");
+            vec![Problem { message, ..problem(Severity::Note) }]
+        }
+        ObjectError::NoKind { .. } | ObjectError::UnknownVersion { .. } | ObjectError::Schema { .. } => {
+            vec![problem(Severity::Error)]
+        }
+    }
+}
+
+fn title(kind: &str, namespace: Option<&str>, name: &str) -> String {
+    match namespace {
+        Some(namespace) => format!("{kind} {namespace}/{name}"),
+        None => format!("{kind} {name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
