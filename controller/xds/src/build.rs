@@ -52,10 +52,9 @@ pub struct BuildOptions {
     /// How long Envoy waits for one answer of the ext_proc service, in milliseconds. A budget
     /// that waits for its store needs more than Envoy's own 200 ms.
     pub extproc_message_timeout_ms: u64,
-    /// Largest request body on AI routes: it is held in memory. More answers 413.
-    pub request_body_bytes_max: u64,
-    /// Largest answer that is not streamed on AI routes: it is held in memory. More answers 500.
-    pub response_body_bytes_max: u32,
+    /// Largest body on AI routes, of a request (more answers 413) and of an answer that is not
+    /// streamed (more answers 500): the engine needs both whole, so Envoy holds them in memory.
+    pub body_bytes_max: u64,
     /// PEM file of the authorities that the machine trusts.
     pub system_ca_path: PathBuf,
 }
@@ -135,8 +134,7 @@ impl BuildOptions {
         Self {
             extproc_socket,
             extproc_message_timeout_ms: 10_000,
-            request_body_bytes_max: 50 << 20,
-            response_body_bytes_max: 16 << 20,
+            body_bytes_max: 50 << 20,
             system_ca_path: PathBuf::from("/etc/ssl/certs/ca-certificates.crt"),
         }
     }

@@ -7,6 +7,5 @@ mod server;
 mod socket;
 mod stream;
 
-
 pub use progress::{Progress, Rejection};
 pub use server::{ServeError, serve};

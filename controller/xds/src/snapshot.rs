@@ -111,10 +111,7 @@ impl Snapshot {
     }
 
     /// Resources of one kind, by name.
-    pub fn resources(
-        &self,
-        kind: ResourceType,
-    ) -> impl Iterator<Item = (&str, &EncodedResource)> {
+    pub fn resources(&self, kind: ResourceType) -> impl Iterator<Item = (&str, &EncodedResource)> {
         self.resources
             .get(&kind)
             .into_iter()

@@ -12,7 +12,11 @@ use tollgate_ir as ir;
 
 fn one_route(port: u16, upstream: u16) -> ir::Gateway {
     let action = forward("httproute/default/web/rule/0/backend/0", local(upstream));
-    let routes = vec![route("httproute/default/web/rule/0/match/0", prefix("/"), action)];
+    let routes = vec![route(
+        "httproute/default/web/rule/0/match/0",
+        prefix("/"),
+        action,
+    )];
     gateway(vec![listener(port, vec![host("*", routes, Vec::new())])])
 }
 
@@ -23,7 +27,10 @@ async fn get(port: u16, path: &str) -> Value {
 
 #[tokio::test]
 async fn a_route_is_served_and_a_change_of_its_backend_is_live_within_half_a_second() {
-    let (first, second) = (upstream::start("first", 200).await, upstream::start("second", 200).await);
+    let (first, second) = (
+        upstream::start("first", 200).await,
+        upstream::start("second", 200).await,
+    );
     let port = free_port();
     let mut envoy = Envoy::start(&one_route(port, first)).await;
     assert_eq!(get(port, "/x?y=1").await["upstream"], "first");
@@ -32,9 +39,16 @@ async fn a_route_is_served_and_a_change_of_its_backend_is_live_within_half_a_sec
     envoy.send(&one_route(port, second));
     envoy.wait_live().await;
     while get(port, "/").await["upstream"] != "second" {
-        assert!(sent.elapsed() < Duration::from_millis(500), "not live in time");
+        assert!(
+            sent.elapsed() < Duration::from_millis(500),
+            "not live in time"
+        );
     }
-    assert!(sent.elapsed() < Duration::from_millis(500), "{:?}", sent.elapsed());
+    assert!(
+        sent.elapsed() < Duration::from_millis(500),
+        "{:?}",
+        sent.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -42,7 +56,10 @@ async fn a_route_that_is_taken_away_answers_404_and_no_cluster_is_left() {
     let port = free_port();
     let upstream = upstream::start("first", 200).await;
     let mut envoy = Envoy::start(&one_route(port, upstream)).await;
-    let empty = gateway(vec![listener(port, vec![host("*", Vec::new(), Vec::new())])]);
+    let empty = gateway(vec![listener(
+        port,
+        vec![host("*", Vec::new(), Vec::new())],
+    )]);
     envoy.send(&empty);
     envoy.wait_live().await;
     let url = format!("http://127.0.0.1:{port}/");
@@ -73,7 +90,9 @@ async fn a_listener_that_cannot_be_bound_is_reported_with_the_reason() {
     envoy.send(&bad);
     let progress = tokio::time::timeout(
         Duration::from_secs(10),
-        envoy.progress.wait_for(|progress| progress.rejection.is_some()),
+        envoy
+            .progress
+            .wait_for(|progress| progress.rejection.is_some()),
     );
     let rejection = progress.await.unwrap().unwrap().rejection.clone().unwrap();
     assert_eq!(rejection.kind, tollgate_xds::ResourceType::Listener);

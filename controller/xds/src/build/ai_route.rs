@@ -88,6 +88,9 @@ fn build_pinned(host: &ir::VirtualHost, rule: &ir::AiRule) -> Route {
 
 /// Where a request enters. The engine answers it or sends it to a pinned route; where it does
 /// neither, there is no such endpoint.
+///
+/// A cluster that does not exist, and not a direct response: a virtual host's limit on request
+/// bodies holds only on routes with a cluster (docs/adr/0002).
 fn build_entry(host: &ir::VirtualHost, path: PathSpecifier) -> Route {
     let text = match &path {
         PathSpecifier::Path(text) => text.clone(),
@@ -100,6 +103,14 @@ fn build_entry(host: &ir::VirtualHost, path: PathSpecifier) -> Route {
             ..RouteMatch::default()
         }),
         typed_per_filter_config: ext_proc::build_route_override(&host.name),
+        action: Some(route::Action::Route(RouteAction {
+            cluster_specifier: Some(route_action::ClusterSpecifier::Cluster(
+                names::NO_CLUSTER.to_string(),
+            )),
+            cluster_not_found_response_code: route_action::ClusterNotFoundResponseCode::NotFound
+                .into(),
+            ..RouteAction::default()
+        })),
         ..ai_base()
     }
 }

@@ -112,7 +112,7 @@ fn build_weight(backend: &ir::WeightedBackend) -> ClusterWeight {
     } = backend;
     let cluster = match destination {
         Ok(_) => name.as_str(),
-        Err(_) => names::INVALID_CLUSTER,
+        Err(_) => names::NO_CLUSTER,
     };
     let headers = header_filter::build_changes(filters);
     ClusterWeight {

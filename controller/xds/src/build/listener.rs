@@ -34,9 +34,6 @@ pub(super) fn build_listener(listener: &ir::Listener, options: &BuildOptions) ->
         name: "envoy.filters.network.http_connection_manager".to_string(),
         config_type: Some(filter::ConfigType::TypedConfig(envoy::pack(&manager))),
     };
-    // Answers are held in memory up to the connection's buffer limit (requests have a limit of
-    // their own, on the virtual host). Envoy's own limit is 1 MiB.
-    let buffer_limit = has_ai(listener).then_some(options.response_body_bytes_max);
     Listener {
         name: listener.name.clone(),
         address: Some(socket_address(&listener.address.to_string(), listener.port)),
@@ -44,7 +41,6 @@ pub(super) fn build_listener(listener: &ir::Listener, options: &BuildOptions) ->
             filters: vec![filter],
             ..FilterChain::default()
         }],
-        per_connection_buffer_limit_bytes: buffer_limit.and_then(uint32),
         ..Listener::default()
     }
 }
@@ -81,7 +77,7 @@ fn build_manager(listener: &ir::Listener, options: &BuildOptions) -> HttpConnect
         path_with_escaped_slashes_action: hcm::PathWithEscapedSlashesAction::UnescapeAndRedirect
             .into(),
         local_reply_config: has_ai(listener)
-            .then(|| local_reply::build_local_replies(options.request_body_bytes_max)),
+            .then(|| local_reply::build_local_replies(options.body_bytes_max)),
         ..HttpConnectionManager::default()
     }
 }

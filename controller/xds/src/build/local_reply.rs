@@ -24,25 +24,22 @@ struct Reply {
     code: &'static str,
 }
 
-pub(super) fn build_local_replies(request_body_bytes_max: u64) -> LocalReplyConfig {
+pub(super) fn build_local_replies(body_bytes_max: u64) -> LocalReplyConfig {
     LocalReplyConfig {
-        mappers: replies(request_body_bytes_max)
-            .iter()
-            .map(build_mapper)
-            .collect(),
+        mappers: replies(body_bytes_max).iter().map(build_mapper).collect(),
         ..LocalReplyConfig::default()
     }
 }
 
 /// In order: the first whose condition holds answers.
-fn replies(request_body_bytes_max: u64) -> Vec<Reply> {
+fn replies(body_bytes_max: u64) -> Vec<Reply> {
     let reply = |condition, message: &str, kind, code| Reply {
         condition,
         message: message.to_string(),
         kind,
         code,
     };
-    let too_large = format!("the request body is larger than {request_body_bytes_max} bytes");
+    let too_large = format!("the request body is larger than {body_bytes_max} bytes");
     vec![
         reply(
             "response.code == 404",

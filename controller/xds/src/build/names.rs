@@ -7,9 +7,8 @@ pub(super) const EXTPROC_CLUSTER: &str = "tollgate-extproc";
 /// cluster crash Envoy 1.40 (docs/adr/0002).
 pub(super) const EXTPROC_RETRY_CLUSTER: &str = "tollgate-extproc-retry";
 
-/// Never exists: requests for an invalid backend go there and are answered by
-/// `cluster_not_found_response_code`.
-pub(super) const INVALID_CLUSTER: &str = "tollgate-invalid-backend";
+/// Never exists: what goes there is answered with the route's `cluster_not_found_response_code`.
+pub(super) const NO_CLUSTER: &str = "tollgate-none";
 
 /// The ext_proc filter; the key of its per-route configuration.
 pub(super) const EXT_PROC_FILTER: &str = "envoy.filters.http.ext_proc";

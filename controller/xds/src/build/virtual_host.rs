@@ -51,9 +51,8 @@ fn build_virtual_host(
         routes,
         // The filter on retries is skipped on attempt 1 (`ai_upstream`).
         include_request_attempt_count: ai.is_some(),
-        request_body_buffer_limit: ai
-            .as_ref()
-            .and_then(|_| uint64(options.request_body_bytes_max)),
+        // Holds for both directions, and instead of the connection's own limit (1 MiB).
+        request_body_buffer_limit: ai.as_ref().and_then(|_| uint64(options.body_bytes_max)),
         ..VirtualHost::default()
     }
 }

@@ -140,12 +140,7 @@ impl KindState {
     }
 
     /// Whether nothing waits to be sent or answered.
-    pub(super) fn is_settled(
-        &self,
-        kind: ResourceType,
-        snapshot: &Snapshot,
-        phase: Phase,
-    ) -> bool {
+    pub(super) fn is_settled(&self, kind: ResourceType, snapshot: &Snapshot, phase: Phase) -> bool {
         self.pending.is_none() && self.changes(kind, snapshot, phase).is_empty()
     }
 

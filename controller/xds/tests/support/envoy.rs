@@ -126,7 +126,10 @@ fn spawn(directory: &Path, config: &Value) -> Child {
         .arg("--config-path")
         .arg(path)
         .args(["--use-dynamic-base-id", "--concurrency", "1"])
-        .args(["--log-level", &std::env::var("ENVOY_LOG").unwrap_or("warning".into())])
+        .args([
+            "--log-level",
+            &std::env::var("ENVOY_LOG").unwrap_or("warning".into()),
+        ])
         .stdout(Stdio::null())
         .stderr(log)
         .kill_on_drop(true)
