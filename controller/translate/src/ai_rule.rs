@@ -17,7 +17,7 @@ pub(crate) const IDLE_MS_DEFAULT: u64 = 300_000;
 /// First and longest pause between attempts, in milliseconds.
 const BACKOFF_MS: (u64, u64) = (25, 250);
 /// Answers of a provider after which another may do better. 529 is Anthropic's "overloaded".
-const RETRY_STATUSES: [u16; 7] = [429, 500, 502, 503, 504, 529, 408];
+const RETRY_STATUSES: [u16; 6] = [429, 500, 502, 503, 504, 529];
 
 /// Precedence of a match of an AI rule; the greater goes first. Gateway API's order for header
 /// matches, the model being the first header: exact before expression before any model, then the
@@ -93,9 +93,7 @@ pub(crate) fn retry_default(backends: usize) -> ir::Retry {
     let mut on = vec![ir::RetryTrigger::ConnectFailure];
     if backends > 1 {
         on.push(ir::RetryTrigger::Reset);
-        let mut statuses = RETRY_STATUSES;
-        statuses.sort_unstable();
-        on.extend(statuses.into_iter().map(ir::RetryTrigger::Status));
+        on.extend(RETRY_STATUSES.into_iter().map(ir::RetryTrigger::Status));
     }
     ir::Retry {
         retries: u32::try_from(backends.saturating_sub(1))

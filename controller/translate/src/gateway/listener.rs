@@ -36,7 +36,10 @@ pub(super) fn draft(listener: &k8s::GatewayListeners, gateway: &NamespacedName) 
         protocol,
         tls: _,
     } = listener;
-    let (supported_kinds, invalid_kinds) = kinds(allowed_routes.as_ref());
+    let (supported_kinds, invalid_kinds) = match Protocol::parse(protocol) {
+        Protocol::Http => kinds(allowed_routes.as_ref()),
+        _ => (Vec::new(), Vec::new()),
+    };
     let valid_port = u16::try_from(*port).ok().filter(|port| *port != 0);
     let refusal = if valid_port.is_none() {
         Some(Problem::new(
