@@ -45,8 +45,10 @@ pub enum Scope {
     Namespaced,
 }
 
+pub(crate) const COUNT: usize = 16;
+
 /// Every kind that Tollgate reads.
-pub const KINDS: [Kind; 16] = [
+pub static KINDS: [Kind; COUNT] = [
     // Core.
     Kind {
         group: "",
@@ -203,9 +205,7 @@ pub const KINDS: [Kind; 16] = [
 impl Kind {
     /// The row for a kind, and its place in [`KINDS`]. The version may be one that is not read.
     pub(crate) fn find(group: &str, kind: &str) -> Option<(usize, &'static Self)> {
-        // A `const` has no address of its own; this is the one that references live in.
-        static TABLE: [Kind; KINDS.len()] = KINDS;
-        TABLE
+        KINDS
             .iter()
             .enumerate()
             .find(|(_, row)| row.group == group && row.kind == kind)

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::envoy_ai_gateway::{AIGatewayRoute, AIServiceBackend, BackendSecurityPolicy};
 use crate::envoy_gateway::{Backend, CompactAIGatewayRoute};
-use crate::kinds::{KINDS, Kind};
+use crate::kinds::{COUNT, Kind};
 use crate::tollgate::{Consumer, TokenBudget};
 use crate::validation::{self, Node, SchemaError, Violation, Warning};
 use crate::{SecretObject, crd};
@@ -169,7 +169,7 @@ fn find_kind(value: &Value) -> Result<(usize, &'static Kind), ObjectError> {
 /// The compiled schema of a kind, made at its first use.
 fn schema(index: usize, kind: &Kind) -> Result<Option<&'static Node>, ObjectError> {
     type Compiled = OnceLock<Result<Node, SchemaError>>;
-    static SCHEMAS: [Compiled; KINDS.len()] = [const { OnceLock::new() }; KINDS.len()];
+    static SCHEMAS: [Compiled; COUNT] = [const { OnceLock::new() }; COUNT];
     let (Some(definition), Some(cell)) = (kind.definition, SCHEMAS.get(index)) else {
         return Ok(None);
     };

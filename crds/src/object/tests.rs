@@ -4,6 +4,7 @@ use super::{Object, ObjectError, parse_object, parse_object_with_warnings, schem
 use crate::kinds::KINDS;
 
 mod bad;
+mod good;
 mod secrets;
 mod seeds;
 

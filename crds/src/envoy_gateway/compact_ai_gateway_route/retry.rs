@@ -72,7 +72,10 @@ pub struct BackOff {
 
 /// What is retried, as written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "must be a list of triggers and status codes ([5xx, reset, 429]) or an object of both ({triggers: [5xx], httpStatusCodes: [429]}); triggers are 5xx, gateway-error, reset, reset-before-request, connect-failure, retriable-4xx, refused-stream, retriable-status-codes, cancelled, deadline-exceeded, internal, resource-exhausted and unavailable"
+)]
 pub enum RetryOn {
     /// `["5xx", "reset", 429]`.
     List(Vec<RetryOnItem>),
@@ -210,5 +213,40 @@ impl JsonSchema for RetryOn {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"x-kubernetes-preserve-unknown-fields": true})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{BackOff, ResolvedRetry, Retry, RetryOnConditions, RetryTrigger};
+    use crate::Duration;
+
+    #[test]
+    fn both_spellings_of_a_retry_resolve_to_one_form() {
+        let flat = json!({"numRetries": 3, "perRetryTimeout": "5s", "retryOn": ["5xx", "reset", 429],
+            "backoff": {"baseInterval": "100ms", "maxInterval": "10s"}});
+        let nested = json!({"numRetries": 3,
+            "perRetry": {"timeout": "5s", "backOff": {"baseInterval": "100ms", "maxInterval": "10s"}},
+            "retryOn": {"triggers": ["5xx", "reset"], "httpStatusCodes": [429]}});
+        let expect = ResolvedRetry {
+            num_retries: Some(3),
+            num_attempts_per_priority: None,
+            per_try_timeout: Some(Duration::from_millis(5_000)),
+            retry_on: Some(RetryOnConditions {
+                triggers: vec![RetryTrigger::FiveXx, RetryTrigger::Reset],
+                http_status_codes: vec![429],
+            }),
+            back_off: BackOff {
+                base_interval: Some(Duration::from_millis(100)),
+                max_interval: Some(Duration::from_millis(10_000)),
+            },
+        };
+        for spelling in [flat, nested] {
+            let retry: Retry = serde_json::from_value(spelling.clone()).unwrap();
+            assert_eq!(retry.resolve(), expect, "{spelling}");
+        }
+        assert_eq!(Retry::default().resolve(), ResolvedRetry::default());
     }
 }

@@ -86,3 +86,39 @@ impl CompactTokenBudget {
         .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::CompactTokenBudget;
+    use crate::tollgate::Window;
+
+    #[test]
+    fn each_amount_of_a_compact_budget_becomes_a_limit_with_its_window() {
+        let limits = |budget| {
+            let budget: CompactTokenBudget = serde_json::from_value(budget).unwrap();
+            let limits = budget.limits().into_iter();
+            limits
+                .map(|l| (l.tokens, l.window, l.time_zone))
+                .collect::<Vec<_>>()
+        };
+        let utc = || "UTC".to_string();
+        assert_eq!(
+            limits(json!({"perUser": 100_000, "perMinute": 10_000})),
+            [
+                (100_000, Window::Day, utc()),
+                (10_000, Window::Minute, utc())
+            ]
+        );
+        assert_eq!(
+            limits(
+                json!({"perUser": 0, "window": "Month", "timeZone": "Europe/Madrid", "perWeek": 5})
+            ),
+            [
+                (0, Window::Month, "Europe/Madrid".to_string()),
+                (5, Window::Week, "Europe/Madrid".to_string()),
+            ]
+        );
+    }
+}

@@ -157,7 +157,7 @@ fn a_retry_is_written_in_one_spelling() {
     ] {
         let messages = violations(with(json!({"retry": {"retryOn": retry_on}})));
         assert!(
-            messages[0].starts_with("spec.retry.retryOn: "),
+            messages[0].starts_with("spec.retry.retryOn: must be a list of triggers"),
             "{messages:?}"
         );
     }

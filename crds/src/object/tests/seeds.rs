@@ -32,8 +32,12 @@ fn documents() -> Vec<(String, Value)> {
 fn seed_manifests_of_known_kinds_have_no_violations() {
     let mut accepted = 0;
     for (file, value) in documents() {
+        let api_version = value["apiVersion"].as_str().unwrap().to_string();
+        let kind = value["kind"].as_str().unwrap().to_string();
         match parse_object_with_warnings(value) {
             Ok((object, warnings)) => {
+                let group = api_version.split_once('/').map_or("", |(group, _)| group);
+                assert_eq!(object.group_kind(), (group, kind.as_str()), "{file}");
                 assert!(
                     warnings.is_empty(),
                     "{file}: {} has {warnings:?}",
