@@ -30,7 +30,9 @@ pub enum AutoconfigError {
         source: BaseUrlError,
     },
     /// Azure's address has the deployment and the version added to it; it has no path itself.
-    #[error("AZURE_OPENAI_ENDPOINT: {0:?} has a path; it must be the address of the resource alone")]
+    #[error(
+        "AZURE_OPENAI_ENDPOINT: {0:?} has a path; it must be the address of the resource alone"
+    )]
     AzurePath(String),
     /// A key without what else Azure needs.
     #[error("AZURE_OPENAI_API_KEY is set but {0} is not; Azure needs both")]
@@ -48,7 +50,9 @@ pub fn autoconfig(environment: Lookup<'_>) -> Result<Option<Autoconfig>, Autocon
     let get = |name: &str| environment(name).filter(|value| !value.is_empty());
     let openai = get("OPENAI_API_KEY").map(|_| openai(&get)).transpose()?;
     let azure = get("AZURE_OPENAI_API_KEY").map(|_| azure(&get)).transpose();
-    let anthropic = get("ANTHROPIC_API_KEY").map(|_| anthropic(&get)).transpose()?;
+    let anthropic = get("ANTHROPIC_API_KEY")
+        .map(|_| anthropic(&get))
+        .transpose()?;
     let mut notes = Vec::new();
     let mut azure = match azure {
         Ok(azure) => azure,
@@ -72,9 +76,21 @@ pub fn autoconfig(environment: Lookup<'_>) -> Result<Option<Autoconfig>, Autocon
     if rules.is_empty() {
         return Ok(None);
     }
-    for (models, Provider { name, key, host, .. }) in &rules {
-        let models = if *models == ".*" { "all models" } else { "models claude-…" };
-        notes.push(format!("{models} go to {name} at {host} with the key in {key}"));
+    for (
+        models,
+        Provider {
+            name, key, host, ..
+        },
+    ) in &rules
+    {
+        let models = if *models == ".*" {
+            "all models"
+        } else {
+            "models claude-…"
+        };
+        notes.push(format!(
+            "{models} go to {name} at {host} with the key in {key}"
+        ));
     }
     let manifests = std::iter::once(route(&rules))
         .chain(rules.iter().map(|(_, provider)| provider.manifests()))
@@ -149,9 +165,15 @@ fn azure(get: Get<'_>) -> Result<Provider, AutoconfigError> {
     })
 }
 
-fn base_url(get: Get<'_>, variable: &'static str, default: &str) -> Result<(BaseUrl, String), AutoconfigError> {
+fn base_url(
+    get: Get<'_>,
+    variable: &'static str,
+    default: &str,
+) -> Result<(BaseUrl, String), AutoconfigError> {
     let text = get(variable).unwrap_or_else(|| default.to_string());
-    let url: BaseUrl = text.parse().map_err(|source| AutoconfigError::BaseUrl { variable, source })?;
+    let url: BaseUrl = text
+        .parse()
+        .map_err(|source| AutoconfigError::BaseUrl { variable, source })?;
     Ok((url, text))
 }
 
@@ -166,7 +188,9 @@ fn prefix(url: &BaseUrl) -> &str {
 /// A text in double quotes, as JSON and YAML both read it.
 fn quoted(text: &str) -> String {
     // A `$` of a value is not a reference to the environment.
-    serde_json::Value::from(text).to_string().replace("${", "$${")
+    serde_json::Value::from(text)
+        .to_string()
+        .replace("${", "$${")
 }
 
 fn route(rules: &[(&str, Provider)]) -> String {
@@ -196,17 +220,29 @@ spec:
 
 impl Provider {
     fn manifests(&self) -> String {
-        let Self { name, key, schema, policy: (policy, field), host: _, destination } = self;
+        let Self {
+            name,
+            key,
+            schema,
+            policy: (policy, field),
+            host: _,
+            destination,
+        } = self;
         let mut endpoints = String::new();
         for endpoint in &destination.endpoints {
             let port = endpoint.port;
             endpoints.push_str(&match &endpoint.host {
-                Host::Dns(host) => format!("{{fqdn: {{hostname: {}, port: {port}}}}}", quoted(host)),
+                Host::Dns(host) => {
+                    format!("{{fqdn: {{hostname: {}, port: {port}}}}}", quoted(host))
+                }
                 Host::Ip(address) => format!("{{ip: {{address: \"{address}\", port: {port}}}}}"),
             });
         }
         let tls = destination.tls.as_ref().map_or(String::new(), |tls| {
-            format!("\n  tls: {{wellKnownCACertificates: System, sni: {}}}", quoted(&tls.sni))
+            format!(
+                "\n  tls: {{wellKnownCACertificates: System, sni: {}}}",
+                quoted(&tls.sni)
+            )
         });
         format!(
             "\

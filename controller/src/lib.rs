@@ -17,3 +17,6 @@ pub mod standalone;
 
 mod publish;
 mod ready;
+
+#[cfg(test)]
+mod made_manifests;

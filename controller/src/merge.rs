@@ -13,7 +13,11 @@ pub fn merge_gateways(ir: &ir::Ir) -> (ir::Gateway, Vec<Problem>) {
     let mut owners: BTreeMap<u16, &str> = BTreeMap::new();
     let mut problems = Vec::new();
     for (name, gateway) in &ir.gateways {
-        let ir::Gateway { listeners, consumers, budgets } = gateway;
+        let ir::Gateway {
+            listeners,
+            consumers,
+            budgets,
+        } = gateway;
         for listener in listeners {
             match owners.get(&listener.port) {
                 Some(owner) => problems.push(port_taken(name, listener.port, owner)),
@@ -35,7 +39,10 @@ fn port_taken(gateway: &str, port: u16, owner: &str) -> Problem {
         "port {port} belongs to Gateway {owner} already and is not served for this one; \
          Gateways on one machine need ports of their own"
     );
-    Problem { field: Some("spec.listeners".to_string()), ..Problem::of_object(format!("Gateway {gateway}"), message) }
+    Problem {
+        field: Some("spec.listeners".to_string()),
+        ..Problem::of_object(format!("Gateway {gateway}"), message)
+    }
 }
 
 #[cfg(test)]
@@ -57,14 +64,27 @@ mod tests {
             })
             .collect();
         let consumers = [(name.to_string(), Vec::new())].into();
-        (name.to_string(), ir::Gateway { listeners, consumers, ..ir::Gateway::default() })
+        (
+            name.to_string(),
+            ir::Gateway {
+                listeners,
+                consumers,
+                ..ir::Gateway::default()
+            },
+        )
     }
 
     #[test]
     fn gateways_on_ports_of_their_own_are_all_served() {
-        let ir = ir::Ir { gateways: [gateway("default/b", &[82]), gateway("default/a", &[80, 81])].into() };
+        let ir = ir::Ir {
+            gateways: [gateway("default/b", &[82]), gateway("default/a", &[80, 81])].into(),
+        };
         let (merged, problems) = merge_gateways(&ir);
-        let ports: Vec<_> = merged.listeners.iter().map(|listener| listener.port).collect();
+        let ports: Vec<_> = merged
+            .listeners
+            .iter()
+            .map(|listener| listener.port)
+            .collect();
         assert_eq!(ports, [80, 81, 82]);
         assert_eq!(merged.consumers.len(), 2);
         assert_eq!(problems, []);
@@ -72,11 +92,22 @@ mod tests {
 
     #[test]
     fn a_port_that_two_gateways_want_goes_to_the_first_and_the_other_is_told() {
-        let ir = ir::Ir { gateways: [gateway("default/a", &[80]), gateway("default/b", &[80, 81])].into() };
+        let ir = ir::Ir {
+            gateways: [gateway("default/a", &[80]), gateway("default/b", &[80, 81])].into(),
+        };
         let (merged, problems) = merge_gateways(&ir);
-        let names: Vec<_> = merged.listeners.iter().map(|listener| listener.name.as_str()).collect();
+        let names: Vec<_> = merged
+            .listeners
+            .iter()
+            .map(|listener| listener.name.as_str())
+            .collect();
         assert_eq!(names, ["default/a/80", "default/b/81"]);
         let text = problems[0].to_string();
-        assert!(text.starts_with("Gateway default/b: spec.listeners: port 80 belongs to Gateway default/a"), "{text}");
+        assert!(
+            text.starts_with(
+                "Gateway default/b: spec.listeners: port 80 belongs to Gateway default/a"
+            ),
+            "{text}"
+        );
     }
 }

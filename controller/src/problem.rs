@@ -52,7 +52,13 @@ pub enum Severity {
 impl Problem {
     /// An error that belongs to no line of a file.
     pub(crate) fn of_object(object: String, message: String) -> Self {
-        Self { place: None, object: Some(object), field: None, message, severity: Severity::Error }
+        Self {
+            place: None,
+            object: Some(object),
+            field: None,
+            message,
+            severity: Severity::Error,
+        }
     }
 
     /// Tells the log, at the level of its severity.
@@ -66,7 +72,13 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, object, field, message, severity: _ } = self;
+        let Self {
+            place,
+            object,
+            field,
+            message,
+            severity: _,
+        } = self;
         if let Some(place) = place {
             write!(f, "{place}: ")?;
         }
@@ -97,14 +109,23 @@ mod tests {
     #[test]
     fn a_problem_prints_file_line_object_field_and_rule() {
         let mut problem = Problem {
-            place: Some(Place { file: "conf/a.yaml".into(), line: 7 }),
+            place: Some(Place {
+                file: "conf/a.yaml".into(),
+                line: 7,
+            }),
             object: Some("Secret default/key".to_string()),
             field: Some("data.apiKey".to_string()),
             message: "must be base64".to_string(),
             severity: Severity::Error,
         };
-        assert_eq!(problem.to_string(), "conf/a.yaml:7: Secret default/key: data.apiKey: must be base64");
-        problem.place = Some(Place { file: "conf/a.yaml".into(), line: 0 });
+        assert_eq!(
+            problem.to_string(),
+            "conf/a.yaml:7: Secret default/key: data.apiKey: must be base64"
+        );
+        problem.place = Some(Place {
+            file: "conf/a.yaml".into(),
+            line: 0,
+        });
         (problem.object, problem.field) = (None, None);
         assert_eq!(problem.to_string(), "conf/a.yaml: must be base64");
     }

@@ -49,8 +49,17 @@ impl Publisher {
         let (snapshots, snapshots_rx) = watch::channel(Arc::new(Snapshot::new(&first.resources)));
         let (bundles, bundles_rx) = watch::channel(Arc::new(first.bundle.clone()));
         let (progress_tx, progress) = watch::channel(Progress::default());
-        let publisher = Self { snapshots, progress, bundles, current: first };
-        let outlets = Outlets { snapshots: snapshots_rx, progress: progress_tx, bundles: bundles_rx };
+        let publisher = Self {
+            snapshots,
+            progress,
+            bundles,
+            current: first,
+        };
+        let outlets = Outlets {
+            snapshots: snapshots_rx,
+            progress: progress_tx,
+            bundles: bundles_rx,
+        };
         (publisher, outlets)
     }
 
@@ -95,7 +104,10 @@ impl Publisher {
         }
         let mut progress = self.progress.clone();
         let refused = |progress: &Progress| {
-            progress.rejection.clone().filter(|rejection| rejection.version == version)
+            progress
+                .rejection
+                .clone()
+                .filter(|rejection| rejection.version == version)
         };
         let answered = |progress: &Progress| {
             // Nobody to wait for: Envoy is being started and will ask for the newest.

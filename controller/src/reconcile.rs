@@ -56,15 +56,27 @@ pub(crate) struct Outcome {
 
 /// Reads the manifests and makes a configuration of them. Blocks on the disk.
 pub(crate) fn evaluate(inputs: &Inputs) -> Outcome {
-    let Inputs { manifests, environment, options, build: build_options } = inputs;
+    let Inputs {
+        manifests,
+        environment,
+        options,
+        build: build_options,
+    } = inputs;
     let loaded = load(manifests, environment.as_ref());
     let translation = translate(&loaded.world, options);
     let (gateway, conflicts) = merge_gateways(&translation.ir);
     let mut problems = loaded.problems;
     problems.extend(conflicts);
     Outcome {
-        desired: Desired { resources: build(&gateway, build_options), bundle: gateway.bundle() },
-        report: Report { statuses: translation.statuses, problems, objects: loaded.objects },
+        desired: Desired {
+            resources: build(&gateway, build_options),
+            bundle: gateway.bundle(),
+        },
+        report: Report {
+            statuses: translation.statuses,
+            problems,
+            objects: loaded.objects,
+        },
     }
 }
 
@@ -102,7 +114,10 @@ impl Reconciler {
     async fn reconcile(&mut self) -> bool {
         let started = Instant::now();
         let inputs = self.inputs.clone();
-        let Outcome { desired, mut report } = match tokio::task::spawn_blocking(move || evaluate(&inputs)).await {
+        let Outcome {
+            desired,
+            mut report,
+        } = match tokio::task::spawn_blocking(move || evaluate(&inputs)).await {
             Ok(outcome) => outcome,
             Err(error) => {
                 tracing::error!(%error, "the manifests could not be evaluated; what was in effect stays");
@@ -114,7 +129,12 @@ impl Reconciler {
             report.problems.push(refused(&rejection));
         }
         let elapsed_ms = started.elapsed().as_millis();
-        tracing::info!(objects = report.objects, different, elapsed_ms, "configuration is in effect");
+        tracing::info!(
+            objects = report.objects,
+            different,
+            elapsed_ms,
+            "configuration is in effect"
+        );
         publish_report(&self.report, report);
         different
     }
@@ -123,7 +143,11 @@ impl Reconciler {
 /// Tells what is new in a report, and keeps it.
 pub(crate) fn publish_report(reports: &watch::Sender<Arc<Report>>, report: Report) {
     let before = Arc::clone(&reports.borrow());
-    for problem in report.problems.iter().filter(|problem| !before.problems.contains(problem)) {
+    for problem in report
+        .problems
+        .iter()
+        .filter(|problem| !before.problems.contains(problem))
+    {
         problem.log();
     }
     reports.send_replace(Arc::new(report));
@@ -131,9 +155,17 @@ pub(crate) fn publish_report(reports: &watch::Sender<Arc<Report>>, report: Repor
 
 /// What Envoy does not accept, such as a port that another process has.
 pub(crate) fn refused(rejection: &Rejection) -> Problem {
-    let Rejection { version: _, kind, names, error } = rejection;
+    let Rejection {
+        version: _,
+        kind,
+        names,
+        error,
+    } = rejection;
     let object = format!("{kind:?} {}", names.join(", "));
-    Problem::of_object(object, format!("envoy refuses it and keeps what it had: {error}"))
+    Problem::of_object(
+        object,
+        format!("envoy refuses it and keeps what it had: {error}"),
+    )
 }
 
 async fn changed(changes: &mut Option<FileChanges>) {

@@ -84,11 +84,20 @@ impl Standalone {
         let changes = watch_manifests(&inputs.manifests);
         let first = {
             let inputs = inputs.clone();
-            tokio::task::spawn_blocking(move || evaluate(&inputs)).await.context("cannot read the manifests")?
+            tokio::task::spawn_blocking(move || evaluate(&inputs))
+                .await
+                .context("cannot read the manifests")?
         };
         let (report_tx, report) = watch::channel(Arc::new(Report::default()));
         publish_report(&report_tx, first.report);
-        let (publisher, Outlets { snapshots, progress, bundles }) = Publisher::new(first.desired);
+        let (
+            publisher,
+            Outlets {
+                snapshots,
+                progress,
+                bundles,
+            },
+        ) = Publisher::new(first.desired);
 
         let xds_socket = runtime_dir.join("xds.sock");
         let progress_rx = progress.subscribe();
@@ -111,7 +120,8 @@ impl Standalone {
         });
         std::fs::write(&bootstrap_file, text.to_string())
             .with_context(|| format!("cannot write {}", bootstrap_file.display()))?;
-        let admin = EnvoyAdmin::new(&admin_socket).context("cannot make a client for Envoy's admin interface")?;
+        let admin = EnvoyAdmin::new(&admin_socket)
+            .context("cannot make a client for Envoy's admin interface")?;
         let process = EnvoyProcess::start(EnvoyConfig {
             binary: envoy,
             bootstrap: bootstrap_file,
@@ -122,12 +132,21 @@ impl Standalone {
         });
 
         let (ready_tx, ready) = watch::channel(false);
-        let readiness = Readiness { envoy: process.state(), progress: progress_rx.clone(), admin };
+        let readiness = Readiness {
+            envoy: process.state(),
+            progress: progress_rx.clone(),
+            admin,
+        };
         let background = vec![
             tokio::spawn(readiness.follow(ready_tx)),
             tokio::spawn(report_first_rejection(progress_rx, report_tx.clone())),
         ];
-        let reconciler = Reconciler { inputs, changes, publisher, report: report_tx };
+        let reconciler = Reconciler {
+            inputs,
+            changes,
+            publisher,
+            report: report_tx,
+        };
         Ok(Self {
             bundle: bundles,
             report,
@@ -160,7 +179,14 @@ impl Standalone {
     /// Lets requests under way end, ends Envoy, then everything else. Bounded by `drain_max` and
     /// a few seconds.
     pub async fn shutdown(self) {
-        let Self { process, drain_max, xds_stop, reconciler, background, .. } = self;
+        let Self {
+            process,
+            drain_max,
+            xds_stop,
+            reconciler,
+            background,
+            ..
+        } = self;
         reconciler.abort();
         process.shutdown(drain_max).await;
         for task in background {
@@ -179,14 +205,23 @@ fn watch_manifests(manifests: &Manifests) -> Option<FileChanges> {
 }
 
 /// Envoy waits a second before it asks again at a socket that is not there.
-async fn wait_for(socket: &Path, server: &JoinHandle<Result<(), ServeError>>) -> anyhow::Result<()> {
+async fn wait_for(
+    socket: &Path,
+    server: &JoinHandle<Result<(), ServeError>>,
+) -> anyhow::Result<()> {
     let there = async {
         while !socket.exists() && !server.is_finished() {
             sleep(Duration::from_millis(1)).await;
         }
     };
-    timeout(SOCKET_WAIT_MAX, there).await.with_context(|| format!("{} does not appear", socket.display()))?;
-    anyhow::ensure!(socket.exists(), "the xds server cannot listen at {}", socket.display());
+    timeout(SOCKET_WAIT_MAX, there)
+        .await
+        .with_context(|| format!("{} does not appear", socket.display()))?;
+    anyhow::ensure!(
+        socket.exists(),
+        "the xds server cannot listen at {}",
+        socket.display()
+    );
     Ok(())
 }
 
@@ -195,8 +230,13 @@ async fn report_first_rejection(
     mut progress: watch::Receiver<tollgate_xds::Progress>,
     reports: watch::Sender<Arc<Report>>,
 ) {
-    let answered = progress.wait_for(|progress| progress.live.is_some() || progress.rejection.is_some());
-    let Some(rejection) = answered.await.ok().and_then(|progress| progress.rejection.clone()) else {
+    let answered =
+        progress.wait_for(|progress| progress.live.is_some() || progress.rejection.is_some());
+    let Some(rejection) = answered
+        .await
+        .ok()
+        .and_then(|progress| progress.rejection.clone())
+    else {
         return;
     };
     let mut report = Report::clone(&reports.borrow());

@@ -50,7 +50,14 @@ impl EnvoyAdmin {
     /// When Envoy does not answer.
     pub async fn active_requests(&self) -> reqwest::Result<u64> {
         let url = "http://envoy/stats?filter=%5Ehttp%5C..*downstream_rq_active%24";
-        let text = self.client.get(url).send().await?.error_for_status()?.text().await?;
+        let text = self
+            .client
+            .get(url)
+            .send()
+            .await?
+            .error_for_status()?
+            .text()
+            .await?;
         Ok(sum_active(&text))
     }
 }

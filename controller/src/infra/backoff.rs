@@ -22,7 +22,9 @@ impl Backoff {
         if ran_for >= HEALTHY {
             self.failures = 0;
         }
-        let pause = FIRST.saturating_mul(2_u32.saturating_pow(self.failures)).min(LONGEST);
+        let pause = FIRST
+            .saturating_mul(2_u32.saturating_pow(self.failures))
+            .min(LONGEST);
         self.failures = self.failures.saturating_add(1);
         pause
     }
@@ -39,7 +41,10 @@ mod tests {
         let mut backoff = Backoff::default();
         let mut pause = |seconds| backoff.after_run(Duration::from_secs(seconds)).as_millis();
         let pauses: Vec<_> = (0..9).map(|_| pause(1)).collect();
-        assert_eq!(pauses, [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
+        assert_eq!(
+            pauses,
+            [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]
+        );
         assert_eq!([pause(60), pause(59)], [100, 200]);
         assert_eq!((0..100).map(|_| pause(0)).last(), Some(10_000));
     }

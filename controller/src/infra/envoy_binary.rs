@@ -102,10 +102,18 @@ pub async fn find_envoy(
     }
     let cached = search.cached();
     if check_executable(&cached).is_ok() {
-        return Ok(EnvoyBinary { path: cached, origin: EnvoyOrigin::Cache, other_version: None });
+        return Ok(EnvoyBinary {
+            path: cached,
+            origin: EnvoyOrigin::Cache,
+            other_version: None,
+        });
     }
     fetch_envoy(&cached, &search.search_path, progress).await?;
-    Ok(EnvoyBinary { path: cached, origin: EnvoyOrigin::Fetched, other_version: None })
+    Ok(EnvoyBinary {
+        path: cached,
+        origin: EnvoyOrigin::Fetched,
+        other_version: None,
+    })
 }
 
 /// What `PATH --version` says its version is, such as `1.40.0`.
@@ -113,7 +121,10 @@ pub async fn find_envoy(
 /// # Errors
 /// [`EnvoyBinaryError::NotEnvoy`].
 pub async fn envoy_version(path: &Path) -> Result<String, EnvoyBinaryError> {
-    let refuse = |reason: String| EnvoyBinaryError::NotEnvoy { path: path.to_path_buf(), reason };
+    let refuse = |reason: String| EnvoyBinaryError::NotEnvoy {
+        path: path.to_path_buf(),
+        reason,
+    };
     let output = Command::new(path)
         .arg("--version")
         .stdin(Stdio::null())
@@ -126,8 +137,17 @@ pub async fn envoy_version(path: &Path) -> Result<String, EnvoyBinaryError> {
     let text = String::from_utf8_lossy(&output.stdout);
     parse_version(&text).ok_or_else(|| {
         let errors = String::from_utf8_lossy(&output.stderr);
-        let line = errors.lines().chain(text.lines()).map(str::trim).find(|line| !line.is_empty());
-        refuse(line.unwrap_or("it says nothing").chars().take(300).collect())
+        let line = errors
+            .lines()
+            .chain(text.lines())
+            .map(str::trim)
+            .find(|line| !line.is_empty());
+        refuse(
+            line.unwrap_or("it says nothing")
+                .chars()
+                .take(300)
+                .collect(),
+        )
     })
 }
 
@@ -146,7 +166,11 @@ async fn named_envoy(
     if let Some(version) = &other_version {
         tracing::warn!(envoy = %path.display(), %version, tested = ENVOY_VERSION, "this Envoy is not the version that is tested");
     }
-    Ok(EnvoyBinary { path: path.to_path_buf(), origin, other_version })
+    Ok(EnvoyBinary {
+        path: path.to_path_buf(),
+        origin,
+        other_version,
+    })
 }
 
 fn check_executable(path: &Path) -> io::Result<()> {
@@ -165,7 +189,9 @@ fn parse_version(text: &str) -> Option<String> {
     let (_, version) = text.split_once("version:")?;
     let mut parts = version.trim().split('/');
     let (_, version) = (parts.next()?, parts.next()?);
-    version.starts_with(|c: char| c.is_ascii_digit()).then(|| version.to_string())
+    version
+        .starts_with(|c: char| c.is_ascii_digit())
+        .then(|| version.to_string())
 }
 
 // === impl EnvoySearch ===

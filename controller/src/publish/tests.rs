@@ -9,28 +9,45 @@ use super::{Desired, Outlets, Publisher};
 /// A configuration whose listener, cluster and scope all bear this name.
 fn desired(name: &str) -> Desired {
     let mut resources = Resources::default();
-    resources.listeners.insert(name.to_string(), Default::default());
-    resources.clusters.insert(name.to_string(), Default::default());
+    resources
+        .listeners
+        .insert(name.to_string(), Default::default());
+    resources
+        .clusters
+        .insert(name.to_string(), Default::default());
     let scopes = [(name.to_string(), Scope { rules: Vec::new() })].into();
-    Desired { resources, bundle: Bundle { scopes, ..Bundle::default() } }
+    Desired {
+        resources,
+        bundle: Bundle {
+            scopes,
+            ..Bundle::default()
+        },
+    }
 }
 
 /// An Envoy that accepts everything and notes, at each snapshot, what it and the engine have.
 fn envoy(outlets: Outlets) -> Arc<Mutex<Vec<[String; 3]>>> {
     let seen = Arc::new(Mutex::new(Vec::new()));
-    let Outlets { mut snapshots, progress, bundles } = outlets;
+    let Outlets {
+        mut snapshots,
+        progress,
+        bundles,
+    } = outlets;
     progress.send_modify(|progress| progress.streams = 1);
     let log = Arc::clone(&seen);
     tokio::spawn(async move {
         while snapshots.changed().await.is_ok() {
             let snapshot = snapshots.borrow_and_update().clone();
             let names = |kind| {
-                let names: BTreeSet<&str> = snapshot.resources(kind).map(|(name, _)| name).collect();
+                let names: BTreeSet<&str> =
+                    snapshot.resources(kind).map(|(name, _)| name).collect();
                 Vec::from_iter(names).join("+")
             };
             let scopes = Vec::from_iter(bundles.borrow().scopes.keys().cloned()).join("+");
             let listeners = names(ResourceType::Listener);
-            log.lock().unwrap().push([listeners, names(ResourceType::Cluster), scopes]);
+            log.lock()
+                .unwrap()
+                .push([listeners, names(ResourceType::Cluster), scopes]);
             progress.send_modify(|progress| progress.live = Some(snapshot.version().to_string()));
         }
     });
@@ -45,7 +62,10 @@ async fn clusters_come_first_and_go_last_and_scopes_outlive_their_routes() {
     assert_eq!(publisher.publish(desired("b")).await, None);
     assert_eq!(publisher.retire().await, None);
     let expect = [["a", "a+b", "a"], ["b", "a+b", "a+b"], ["b", "b", "b"]];
-    assert_eq!(*seen.lock().unwrap(), expect.map(|row| row.map(String::from)));
+    assert_eq!(
+        *seen.lock().unwrap(),
+        expect.map(|row| row.map(String::from))
+    );
     assert_eq!(**bundles.borrow(), desired("b").bundle);
 }
 
@@ -64,11 +84,17 @@ async fn an_equal_configuration_is_not_sent_again() {
 async fn a_change_for_the_engine_alone_does_not_wait_for_envoy() {
     let (mut publisher, outlets) = Publisher::new(desired("a"));
     // An Envoy that is there and never answers.
-    outlets.progress.send_modify(|progress| progress.streams = 1);
+    outlets
+        .progress
+        .send_modify(|progress| progress.streams = 1);
     let mut next = desired("a");
-    next.bundle.consumers.insert("default".to_string(), Vec::new());
+    next.bundle
+        .consumers
+        .insert("default".to_string(), Vec::new());
     let publish = publisher.publish(next.clone());
-    tokio::time::timeout(super::ANSWER_WAIT_MAX / 2, publish).await.expect("no wait");
+    tokio::time::timeout(super::ANSWER_WAIT_MAX / 2, publish)
+        .await
+        .expect("no wait");
     assert_eq!(**outlets.bundles.borrow(), next.bundle);
 }
 
@@ -76,14 +102,18 @@ async fn a_change_for_the_engine_alone_does_not_wait_for_envoy() {
 async fn without_an_envoy_nothing_waits() {
     let (mut publisher, outlets) = Publisher::new(desired("a"));
     let publish = publisher.publish(desired("b"));
-    tokio::time::timeout(super::ANSWER_WAIT_MAX / 2, publish).await.expect("no wait");
+    tokio::time::timeout(super::ANSWER_WAIT_MAX / 2, publish)
+        .await
+        .expect("no wait");
     assert_eq!(**outlets.bundles.borrow(), desired("b").bundle);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_envoy_that_never_answers_delays_a_rollout_and_does_not_stop_it() {
     let (mut publisher, outlets) = Publisher::new(desired("a"));
-    outlets.progress.send_modify(|progress| progress.streams = 1);
+    outlets
+        .progress
+        .send_modify(|progress| progress.streams = 1);
     assert_eq!(publisher.publish(desired("b")).await, None);
     assert_eq!(**outlets.bundles.borrow(), desired("b").bundle);
 }
@@ -91,17 +121,29 @@ async fn an_envoy_that_never_answers_delays_a_rollout_and_does_not_stop_it() {
 #[tokio::test]
 async fn what_envoy_refuses_is_given_back() {
     let (mut publisher, outlets) = Publisher::new(desired("a"));
-    let Outlets { mut snapshots, progress, bundles: _bundles } = outlets;
+    let Outlets {
+        mut snapshots,
+        progress,
+        bundles: _bundles,
+    } = outlets;
     progress.send_modify(|progress| progress.streams = 1);
     tokio::spawn(async move {
         while snapshots.changed().await.is_ok() {
             let version = snapshots.borrow_and_update().version().to_string();
             let error = "no such port".to_string();
             let kind = ResourceType::Listener;
-            let rejection = Rejection { version, kind, names: vec!["b".to_string()], error };
+            let rejection = Rejection {
+                version,
+                kind,
+                names: vec!["b".to_string()],
+                error,
+            };
             progress.send_modify(|progress: &mut Progress| progress.rejection = Some(rejection));
         }
     });
     let rejection = publisher.publish(desired("b")).await.expect("a refusal");
-    assert_eq!((rejection.kind, rejection.error.as_str()), (ResourceType::Listener, "no such port"));
+    assert_eq!(
+        (rejection.kind, rejection.error.as_str()),
+        (ResourceType::Listener, "no such port")
+    );
 }

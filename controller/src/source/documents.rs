@@ -41,7 +41,11 @@ pub struct Broken {
 ///
 /// Empty documents are skipped; the items of a `kind: List` come one by one, all at the line of
 /// the list. At most [`DOCUMENTS_MAX`] come out; what is beyond is one [`Broken`].
-pub fn parse_documents(text: &str, format: Format, lookup: Lookup<'_>) -> Vec<Result<Document, Broken>> {
+pub fn parse_documents(
+    text: &str,
+    format: Format,
+    lookup: Lookup<'_>,
+) -> Vec<Result<Document, Broken>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut out = Vec::new();
     for chunk in split(text, format) {
@@ -52,8 +56,12 @@ pub fn parse_documents(text: &str, format: Format, lookup: Lookup<'_>) -> Vec<Re
         }
         if out.len() > DOCUMENTS_MAX {
             out.truncate(DOCUMENTS_MAX);
-            let message = format!("more than {DOCUMENTS_MAX} documents in one file; the rest is not read");
-            out.push(Err(Broken { line: chunk.line, message }));
+            let message =
+                format!("more than {DOCUMENTS_MAX} documents in one file; the rest is not read");
+            out.push(Err(Broken {
+                line: chunk.line,
+                message,
+            }));
             break;
         }
     }
@@ -96,7 +104,9 @@ fn split(text: &str, format: Format) -> Vec<Chunk<'_>> {
 /// Whether a text is the head of a document whose `---` is still to come.
 fn is_directives(text: &str) -> bool {
     text.lines().any(|line| line.starts_with('%'))
-        && text.lines().all(|line| line.trim().is_empty() || line.starts_with(['%', '#']))
+        && text
+            .lines()
+            .all(|line| line.trim().is_empty() || line.starts_with(['%', '#']))
 }
 
 fn is_marker(line: &str, marker: &str) -> bool {
@@ -104,19 +114,29 @@ fn is_marker(line: &str, marker: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
 }
 
-fn parse_chunk(chunk: &Chunk<'_>, format: Format, lookup: Lookup<'_>) -> Result<Option<Value>, Broken> {
+fn parse_chunk(
+    chunk: &Chunk<'_>,
+    format: Format,
+    lookup: Lookup<'_>,
+) -> Result<Option<Value>, Broken> {
     let broken = |line: usize, message: String| Broken {
         line: chunk.first_line + line.saturating_sub(1),
         message,
     };
     let text = expand(chunk.text, lookup).map_err(|error| broken(error.line, error.to_string()))?;
     let value: Value = match format {
-        Format::Json => serde_json::from_str(&text)
-            .map_err(|error| broken(error.line(), format!("not valid JSON: {}", json_rule(&error))))?,
+        Format::Json => serde_json::from_str(&text).map_err(|error| {
+            broken(
+                error.line(),
+                format!("not valid JSON: {}", json_rule(&error)),
+            )
+        })?,
         Format::Yaml => {
             let options = serde_saphyr::options! { with_snippet: false };
             serde_saphyr::from_str_with_options(&text, options).map_err(|error| {
-                let line = error.location().map_or(1, |at| usize::try_from(at.line()).unwrap_or(1));
+                let line = error
+                    .location()
+                    .map_or(1, |at| usize::try_from(at.line()).unwrap_or(1));
                 broken(line, format!("not valid YAML: {}", yaml_rule(&error)))
             })?
         }
@@ -126,7 +146,10 @@ fn parse_chunk(chunk: &Chunk<'_>, format: Format, lookup: Lookup<'_>) -> Result<
         Value::Object(_) => Ok(Some(value)),
         other => Err(Broken {
             line: chunk.line,
-            message: format!("a document must be an object with apiVersion and kind, not {}", kind_of(&other)),
+            message: format!(
+                "a document must be an object with apiVersion and kind, not {}",
+                kind_of(&other)
+            ),
         }),
     }
 }
@@ -149,7 +172,10 @@ fn push_items(value: Value, line: usize, depth: usize, out: &mut Vec<Result<Docu
         value @ Value::Object(_) => out.push(Ok(Document { line, value })),
         other => out.push(Err(Broken {
             line,
-            message: format!("an item of a list must be an object, not {}", kind_of(&other)),
+            message: format!(
+                "an item of a list must be an object, not {}",
+                kind_of(&other)
+            ),
         })),
     }
 }
@@ -168,7 +194,10 @@ fn kind_of(value: &Value) -> &'static str {
 /// The message without the position, which is said relative to the file.
 fn json_rule(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.split(" at line ").next().unwrap_or_default().to_string()
+    text.split(" at line ")
+        .next()
+        .unwrap_or_default()
+        .to_string()
 }
 
 /// The first line of the message, without the position, which is said relative to the file.
@@ -189,7 +218,11 @@ impl<'a> Chunk<'a> {
             !line.is_empty() && !line.starts_with('#')
         };
         let before = text.lines().position(|line| says_something(&line))?;
-        Some(Self { first_line, line: first_line + before, text })
+        Some(Self {
+            first_line,
+            line: first_line + before,
+            text,
+        })
     }
 }
 

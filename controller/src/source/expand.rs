@@ -74,11 +74,14 @@ fn expand_line(
             rest = &reference[2..];
             continue;
         };
-        let found = lookup(parsed.name).filter(|value| !(value.is_empty() && parsed.default.is_some()));
+        let found =
+            lookup(parsed.name).filter(|value| !(value.is_empty() && parsed.default.is_some()));
         match found.as_deref().or(parsed.default) {
             Some(value) => match context.render(value) {
                 Some(rendered) => out.push_str(&rendered),
-                None if context.place == Place::Comment => out.push_str(&reference[..reference.len() - after.len()]),
+                None if context.place == Place::Comment => {
+                    out.push_str(&reference[..reference.len() - after.len()])
+                }
                 None => return Err((parsed.name.to_string(), ExpandReason::LineBreak)),
             },
             None if context.place == Place::Comment => {
@@ -130,11 +133,25 @@ impl<'a> Reference<'a> {
             return None;
         }
         if let Some(after) = tail.strip_prefix('}') {
-            return Some((Self { name, default: None }, after));
+            return Some((
+                Self {
+                    name,
+                    default: None,
+                },
+                after,
+            ));
         }
-        let tail = tail.strip_prefix(":=").or_else(|| tail.strip_prefix(":-"))?;
+        let tail = tail
+            .strip_prefix(":=")
+            .or_else(|| tail.strip_prefix(":-"))?;
         let (default, after) = tail.split_once('}')?;
-        (!default.contains('\n')).then_some((Self { name, default: Some(default) }, after))
+        (!default.contains('\n')).then_some((
+            Self {
+                name,
+                default: Some(default),
+            },
+            after,
+        ))
     }
 }
 
@@ -142,7 +159,12 @@ impl<'a> Reference<'a> {
 
 impl Default for Context {
     fn default() -> Self {
-        Self { place: Place::Plain, bare: true, indent: String::new(), previous: ' ' }
+        Self {
+            place: Place::Plain,
+            bare: true,
+            indent: String::new(),
+            previous: ' ',
+        }
     }
 }
 

@@ -36,9 +36,12 @@ pub fn list_files(paths: &[PathBuf]) -> FileList {
         };
         match found {
             Ok(files) => {
-                list.files.extend(files.into_iter().filter(|file| seen.insert(file.clone())));
+                list.files
+                    .extend(files.into_iter().filter(|file| seen.insert(file.clone())));
             }
-            Err(error) => list.failures.push((path.clone(), format!("cannot be read: {error}"))),
+            Err(error) => list
+                .failures
+                .push((path.clone(), format!("cannot be read: {error}"))),
         }
     }
     if list.files.len() > FILES_MAX {
@@ -95,7 +98,9 @@ fn is_manifest(path: &Path) -> bool {
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
     let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
     !name.starts_with(['.', '#', '~'])
-        && ["yaml", "yml", "json"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+        && ["yaml", "yml", "json"]
+            .iter()
+            .any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 #[cfg(test)]
@@ -109,17 +114,34 @@ mod tests {
     #[test]
     fn a_folder_gives_its_manifests_sorted_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["b.yml", "a.yaml", "c.JSON", ".a.yaml", "a.yaml~", "#a.yaml#", "a.yaml.swp", "README.md"] {
+        for name in [
+            "b.yml",
+            "a.yaml",
+            "c.JSON",
+            ".a.yaml",
+            "a.yaml~",
+            "#a.yaml#",
+            "a.yaml.swp",
+            "README.md",
+        ] {
             fs::write(dir.path().join(name), "").unwrap();
         }
         fs::create_dir(dir.path().join("d.yaml")).unwrap();
         fs::write(dir.path().join("d.yaml/e.yaml"), "").unwrap();
         let a = dir.path().join("a.yaml");
         let list = list_files(&[dir.path().to_path_buf(), a, dir.path().join("none.yaml")]);
-        let names: Vec<_> = list.files.iter().filter_map(|f| f.file_name()?.to_str()).collect();
+        let names: Vec<_> = list
+            .files
+            .iter()
+            .filter_map(|f| f.file_name()?.to_str())
+            .collect();
         assert_eq!(names, ["a.yaml", "b.yml", "c.JSON"]);
         assert_eq!(list.failures.len(), 1);
-        assert!(list.failures[0].1.starts_with("cannot be read: "), "{:?}", list.failures);
+        assert!(
+            list.failures[0].1.starts_with("cannot be read: "),
+            "{:?}",
+            list.failures
+        );
     }
 
     #[test]
@@ -136,7 +158,10 @@ mod tests {
         let file = dir.path().join("a.yaml");
         fs::write(&file, [b'a', 0xff]).unwrap();
         assert_eq!(read_text(&file), Err("is not UTF-8 at byte 1".to_string()));
-        fs::File::create(&file).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
+        fs::File::create(&file)
+            .unwrap()
+            .set_len(FILE_BYTES_MAX + 1)
+            .unwrap();
         assert_eq!(read_text(&file), Err("is larger than 16 MiB".to_string()));
     }
 

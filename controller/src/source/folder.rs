@@ -84,13 +84,21 @@ impl Loader {
     }
 
     fn object(&mut self, file: &Path, document: Document) {
-        let place = Place { file: file.to_path_buf(), line: document.line };
+        let place = Place {
+            file: file.to_path_buf(),
+            line: document.line,
+        };
         let (object, warnings) = match parse_object_with_warnings(document.value) {
             Ok(parsed) => parsed,
             Err(error) => return self.loaded.problems.extend(problems_of(&error, &place)),
         };
         let (group, kind) = object.group_kind();
-        let identity = (group, kind, object.namespace().map(str::to_string), object.name().to_string());
+        let identity = (
+            group,
+            kind,
+            object.namespace().map(str::to_string),
+            object.name().to_string(),
+        );
         let title = title(kind, object.namespace(), object.name());
         if let Some(first) = self.places.get(&identity) {
             let message = format!("is already at {first}, which is used; this one is not");
@@ -103,13 +111,15 @@ impl Loader {
             });
             return;
         }
-        self.loaded.problems.extend(warnings.into_iter().map(|warning| Problem {
-            place: Some(place.clone()),
-            object: Some(title.clone()),
-            field: Some(warning.path),
-            message: warning.message,
-            severity: Severity::Warning,
-        }));
+        self.loaded
+            .problems
+            .extend(warnings.into_iter().map(|warning| Problem {
+                place: Some(place.clone()),
+                object: Some(title.clone()),
+                field: Some(warning.path),
+                message: warning.message,
+                severity: Severity::Warning,
+            }));
         self.places.insert(identity, place);
         self.insert(object);
     }
@@ -121,7 +131,10 @@ impl Loader {
 
     fn problem(&mut self, file: &Path, line: usize, message: String) {
         self.loaded.problems.push(Problem {
-            place: Some(Place { file: file.to_path_buf(), line }),
+            place: Some(Place {
+                file: file.to_path_buf(),
+                line,
+            }),
             object: None,
             field: None,
             message,
@@ -140,7 +153,12 @@ fn problems_of(error: &ObjectError, place: &Place) -> Vec<Problem> {
         severity,
     };
     match error {
-        ObjectError::Invalid { kind, namespace, name, violations } => violations
+        ObjectError::Invalid {
+            kind,
+            namespace,
+            name,
+            violations,
+        } => violations
             .iter()
             .map(|violation| Problem {
                 object: Some(title(kind, namespace.as_deref(), name)),
@@ -155,9 +173,14 @@ fn problems_of(error: &ObjectError, place: &Place) -> Vec<Problem> {
         // Manifests of other programs often stand beside ours.
         ObjectError::UnknownKind { .. } => {
             let message = format!("{error}; it is skipped");
-            vec![Problem { message, ..problem(Severity::Note) }]
+            vec![Problem {
+                message,
+                ..problem(Severity::Note)
+            }]
         }
-        ObjectError::NoKind { .. } | ObjectError::UnknownVersion { .. } | ObjectError::Schema { .. } => {
+        ObjectError::NoKind { .. }
+        | ObjectError::UnknownVersion { .. }
+        | ObjectError::Schema { .. } => {
             vec![problem(Severity::Error)]
         }
     }

@@ -142,7 +142,9 @@ impl Watch {
     /// Watches all folders that matter now. Asking again for one that is watched costs nothing,
     /// and catches the one that was removed and made anew.
     fn watch_folders(&mut self) {
-        let Some(watcher) = &mut self.watcher else { return };
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
         for folder in folders(&self.paths, &self.seen).iter().take(FOLDERS_MAX) {
             if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
                 tracing::debug!(folder = %folder.display(), %error, "folder is polled, not watched");
@@ -154,7 +156,13 @@ impl Watch {
 fn new_watcher(tx: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
     let handler = move |event: notify::Result<notify::Event>| {
         // Reading is an event too: our own would make us read for ever.
-        if !matches!(event, Ok(notify::Event { kind: EventKind::Access(_), .. })) {
+        if !matches!(
+            event,
+            Ok(notify::Event {
+                kind: EventKind::Access(_),
+                ..
+            })
+        ) {
             let _ = tx.try_send(());
         }
     };
@@ -197,7 +205,11 @@ fn folders(paths: &[PathBuf], seen: &Fingerprint) -> BTreeSet<PathBuf> {
 fn parent(path: &Path) -> Option<PathBuf> {
     let parent = path.parent()?;
     let here = parent.as_os_str().is_empty();
-    Some(if here { PathBuf::from(".") } else { parent.to_path_buf() })
+    Some(if here {
+        PathBuf::from(".")
+    } else {
+        parent.to_path_buf()
+    })
 }
 
 // === impl Fingerprint ===
@@ -214,7 +226,10 @@ impl Fingerprint {
             .collect();
         let now = SystemTime::now();
         let fresh = |stamp: &FileStamp| {
-            stamp.modified.is_some_and(|at| now.duration_since(at).is_ok_and(|age| age < TIMESTAMP_GRAIN))
+            stamp.modified.is_some_and(|at| {
+                now.duration_since(at)
+                    .is_ok_and(|age| age < TIMESTAMP_GRAIN)
+            })
         };
         let settled = !files.iter().any(|(_, stamp)| fresh(stamp));
         Self { files, settled }

@@ -14,7 +14,9 @@ const WAIT: Duration = Duration::from_secs(30);
 
 /// An Envoy that forwards `127.0.0.1:port` to `upstream`.
 async fn config(dir: &Path, port: u16, upstream: u16) -> EnvoyConfig {
-    let binary = find_envoy(&EnvoySearch::from_environment(None), &|_| {}).await.unwrap();
+    let binary = find_envoy(&EnvoySearch::from_environment(None), &|_| {})
+        .await
+        .unwrap();
     let admin_socket = dir.join("admin.sock");
     let bootstrap = dir.join("bootstrap.yaml");
     let admin = admin_socket.display();
@@ -49,13 +51,21 @@ static_resources:
 }
 
 async fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 async fn running(envoy: &EnvoyProcess, not: u32) -> u32 {
     let mut state = envoy.state();
     let is_new = |state: &EnvoyState| matches!(state, EnvoyState::Running { pid } if *pid != not);
-    let state = timeout(WAIT, state.wait_for(is_new)).await.expect("envoy must run").unwrap();
+    let state = timeout(WAIT, state.wait_for(is_new))
+        .await
+        .expect("envoy must run")
+        .unwrap();
     match *state {
         EnvoyState::Running { pid } => pid,
         _ => unreachable!(),
@@ -104,7 +114,10 @@ async fn an_open_request_ends_well_before_envoy_does() {
     let pid = running(&envoy, 0).await;
     live(&admin).await;
     let mut client = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    client
+        .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
     let (mut server, _) = upstream.accept().await.unwrap();
     let mut buffer = [0; 4096];
     assert!(server.read(&mut buffer).await.unwrap() > 0);
@@ -115,13 +128,25 @@ async fn an_open_request_ends_well_before_envoy_does() {
         assert!(Instant::now() < end, "the drain must begin");
     }
     assert!(!shutdown.is_finished() && exists(pid));
-    server.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone").await.unwrap();
+    server
+        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone")
+        .await
+        .unwrap();
     let mut answer = Vec::new();
-    timeout(WAIT, client.read_to_end(&mut answer)).await.unwrap().unwrap();
+    timeout(WAIT, client.read_to_end(&mut answer))
+        .await
+        .unwrap()
+        .unwrap();
     let answer = String::from_utf8_lossy(&answer).to_ascii_lowercase();
-    assert!(answer.starts_with("http/1.1 200") && answer.ends_with("done"), "{answer}");
+    assert!(
+        answer.starts_with("http/1.1 200") && answer.ends_with("done"),
+        "{answer}"
+    );
     assert!(answer.contains("connection: close"), "{answer}");
-    timeout(WAIT, shutdown).await.expect("envoy must end once nothing is open").unwrap();
+    timeout(WAIT, shutdown)
+        .await
+        .expect("envoy must end once nothing is open")
+        .unwrap();
     assert!(!exists(pid));
 }
 
@@ -135,11 +160,20 @@ async fn a_request_that_never_ends_is_cut_off_at_the_end_of_the_drain() {
     let envoy = EnvoyProcess::start(config);
     live(&admin).await;
     let mut client = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    client
+        .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
     let _server = upstream.accept().await.unwrap();
     let start = Instant::now();
-    timeout(WAIT, envoy.shutdown(Duration::from_millis(500))).await.expect("the drain must be bounded");
-    assert!(start.elapsed() >= Duration::from_millis(500), "{:?}", start.elapsed());
+    timeout(WAIT, envoy.shutdown(Duration::from_millis(500)))
+        .await
+        .expect("the drain must be bounded");
+    assert!(
+        start.elapsed() >= Duration::from_millis(500),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -156,7 +190,12 @@ async fn an_envoy_that_cannot_start_is_tried_again_and_can_be_stopped() {
     let envoy = EnvoyProcess::start(config);
     let mut state = envoy.state();
     let backoff = |state: &EnvoyState| matches!(state, EnvoyState::Backoff { pause } if pause.as_millis() >= 200);
-    timeout(WAIT, state.wait_for(backoff)).await.expect("the pause must grow").unwrap();
-    timeout(WAIT, envoy.shutdown(Duration::from_secs(1))).await.expect("it must stop");
+    timeout(WAIT, state.wait_for(backoff))
+        .await
+        .expect("the pause must grow")
+        .unwrap();
+    timeout(WAIT, envoy.shutdown(Duration::from_secs(1)))
+        .await
+        .expect("it must stop");
     assert_eq!(*state.borrow_and_update(), EnvoyState::Stopped);
 }

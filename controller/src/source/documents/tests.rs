@@ -4,7 +4,9 @@ use serde_json::json;
 use super::{Broken, DOCUMENTS_MAX, Document, Format, parse_documents};
 
 fn parse(text: &str) -> Vec<Result<Document, Broken>> {
-    parse_documents(text, Format::Yaml, &|name| (name == "SET").then(|| "7".to_string()))
+    parse_documents(text, Format::Yaml, &|name| {
+        (name == "SET").then(|| "7".to_string())
+    })
 }
 
 fn lines(text: &str) -> Vec<Result<usize, usize>> {
@@ -16,14 +18,24 @@ fn lines(text: &str) -> Vec<Result<usize, usize>> {
 
 #[test]
 fn documents_carry_the_line_that_says_something_first() {
-    let text = "# head\n\na: 1\n---\n# comment\nb: 2\n--- # three\n\nc: 3\n---\n--- {d: 4}\n...\ne: 5\n";
+    let text =
+        "# head\n\na: 1\n---\n# comment\nb: 2\n--- # three\n\nc: 3\n---\n--- {d: 4}\n...\ne: 5\n";
     assert_eq!(lines(text), [Ok(3), Ok(6), Ok(9), Ok(11), Ok(13)]);
     assert_eq!(parse(text)[3].as_ref().unwrap().value, json!({"d": 4}));
 }
 
 #[test]
 fn empty_and_comment_documents_are_skipped() {
-    for text in ["", "\n\n", "---", "---\n---\n", "# only\n--- # comments\n# here\n", "...\n", "null", "~"] {
+    for text in [
+        "",
+        "\n\n",
+        "---",
+        "---\n---\n",
+        "# only\n--- # comments\n# here\n",
+        "...\n",
+        "null",
+        "~",
+    ] {
         assert_eq!(lines(text), [], "{text:?}");
     }
 }
@@ -45,9 +57,16 @@ fn a_broken_document_is_told_at_its_line_and_the_others_stay() {
 #[test]
 fn the_message_of_a_broken_document_repeats_none_of_it() {
     let text = "kind: Secret\nstringData:\n  apiKey: \"sk-very-secret\n  other: [\n";
-    for text in [text, "a: sk-very-secret: b", "sk-very-secret: *sk-very-secret"] {
+    for text in [
+        text,
+        "a: sk-very-secret: b",
+        "sk-very-secret: *sk-very-secret",
+    ] {
         let message = parse(text)[0].as_ref().unwrap_err().message.clone();
-        assert!(!message.contains("sk-very-secret") || !message.contains("apiKey"), "{message}");
+        assert!(
+            !message.contains("sk-very-secret") || !message.contains("apiKey"),
+            "{message}"
+        );
     }
 }
 
@@ -65,7 +84,10 @@ fn a_marker_inside_an_indented_block_divides_nothing() {
 #[test]
 fn carriage_returns_a_byte_order_mark_and_directives_are_accepted() {
     assert_eq!(lines("\u{feff}a: 1\r\n---\r\nb: 2\r\n"), [Ok(1), Ok(3)]);
-    assert_eq!(parse("%YAML 1.2\n---\na: 1\n")[0].as_ref().unwrap().value, json!({"a": 1}));
+    assert_eq!(
+        parse("%YAML 1.2\n---\na: 1\n")[0].as_ref().unwrap().value,
+        json!({"a": 1})
+    );
 }
 
 #[test]
@@ -80,17 +102,31 @@ fn an_unset_variable_breaks_its_document_only() {
 
 #[test]
 fn lists_come_item_by_item() {
-    let text = "kind: List\nitems:\n- {kind: A}\n- {kind: List, items: [{kind: B}]}\n- 3\n---\nkind: C\n";
+    let text =
+        "kind: List\nitems:\n- {kind: A}\n- {kind: List, items: [{kind: B}]}\n- 3\n---\nkind: C\n";
     let results = parse(text);
-    let kinds: Vec<_> = results.iter().flatten().map(|d| (d.line, d.value["kind"].clone())).collect();
+    let kinds: Vec<_> = results
+        .iter()
+        .flatten()
+        .map(|d| (d.line, d.value["kind"].clone()))
+        .collect();
     assert_eq!(kinds, [(1, json!("A")), (1, json!("B")), (7, json!("C"))]);
-    assert_eq!(results[2].as_ref().unwrap_err().message, "an item of a list must be an object, not a number");
+    assert_eq!(
+        results[2].as_ref().unwrap_err().message,
+        "an item of a list must be an object, not a number"
+    );
 }
 
 #[test]
 fn json_is_one_value_and_its_mistake_is_told_at_its_line() {
     let read = |text| parse_documents(text, Format::Json, &|_| None);
-    assert_eq!(read("\n{\"a\": 1}\n")[0], Ok(Document { line: 2, value: json!({"a": 1}) }));
+    assert_eq!(
+        read("\n{\"a\": 1}\n")[0],
+        Ok(Document {
+            line: 2,
+            value: json!({"a": 1})
+        })
+    );
     let broken = read("{\n \"a\": 1,\n \"b\": x\n}")[0].clone().unwrap_err();
     assert_eq!(broken.line, 3);
     assert!(broken.message.starts_with("not valid JSON: "), "{broken:?}");
@@ -100,7 +136,13 @@ fn json_is_one_value_and_its_mistake_is_told_at_its_line() {
 fn what_is_beyond_the_bound_is_told_once() {
     let results = parse(&"a: 1\n---\n".repeat(DOCUMENTS_MAX + 50));
     assert_eq!(results.len(), DOCUMENTS_MAX + 1);
-    assert!(results[DOCUMENTS_MAX].as_ref().unwrap_err().message.contains("more than"));
+    assert!(
+        results[DOCUMENTS_MAX]
+            .as_ref()
+            .unwrap_err()
+            .message
+            .contains("more than")
+    );
 }
 
 proptest! {

@@ -30,12 +30,28 @@ fn a_set_name_is_replaced_wherever_it_stands() {
 fn a_default_stands_in_for_what_is_not_set_or_empty() {
     check("${NONE:=a b}|${NONE:-c}|${NONE:=}", "a b|c|");
     check("${EMPTY:=full}|${EMPTY}|", "full||");
-    check("url: ${NONE:=http://a.b:80/c?d=$e}", "url: http://a.b:80/c?d=$e");
+    check(
+        "url: ${NONE:=http://a.b:80/c?d=$e}",
+        "url: http://a.b:80/c?d=$e",
+    );
 }
 
 #[test]
 fn every_other_dollar_is_left_alone() {
-    for text in ["$PORT", "$$", "a$", "^x$$", "${1}", "${a.b}", "${", "${PORT", "${PORT:?x}", "${}", "$(PORT)", "${PORT:=x\n}"] {
+    for text in [
+        "$PORT",
+        "$$",
+        "a$",
+        "^x$$",
+        "${1}",
+        "${a.b}",
+        "${",
+        "${PORT",
+        "${PORT:?x}",
+        "${}",
+        "$(PORT)",
+        "${PORT:=x\n}",
+    ] {
         check(text, text);
     }
 }
@@ -49,16 +65,29 @@ fn a_doubled_dollar_keeps_the_reference() {
 #[test]
 fn an_unset_name_without_default_is_an_error_at_its_line() {
     let error = expand("a: 1\nb: ${PORT}\nc: ${MISSING}\n", &environment);
-    let expect = ExpandError { line: 3, name: "MISSING".to_string(), reason: ExpandReason::Undefined };
+    let expect = ExpandError {
+        line: 3,
+        name: "MISSING".to_string(),
+        reason: ExpandReason::Undefined,
+    };
     assert_eq!(error, Err(expect));
 }
 
 #[test]
 fn a_comment_may_name_what_is_not_set() {
-    check("# use ${MISSING}\na: 1 # ${MISSING} ${PORT}\n", "# use ${MISSING}\na: 1 # ${MISSING} 8080\n");
+    check(
+        "# use ${MISSING}\na: 1 # ${MISSING} ${PORT}\n",
+        "# use ${MISSING}\na: 1 # ${MISSING} 8080\n",
+    );
     check("# ${PEM}", "# ${PEM}");
-    assert!(expand("a: x#${MISSING}", &environment).is_err(), "no comment without a space");
-    assert!(expand("a: \" # ${MISSING}\"", &environment).is_err(), "no comment in quotes");
+    assert!(
+        expand("a: x#${MISSING}", &environment).is_err(),
+        "no comment without a space"
+    );
+    assert!(
+        expand("a: \" # ${MISSING}\"", &environment).is_err(),
+        "no comment in quotes"
+    );
 }
 
 #[test]

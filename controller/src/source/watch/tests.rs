@@ -7,7 +7,10 @@ use super::{FileChanges, WatchTiming, watch_paths};
 
 /// A watch that has only the system's events: the slow look comes too late to help.
 fn events_only(path: &Path) -> FileChanges {
-    let timing = WatchTiming { poll: Duration::from_secs(3600), ..WatchTiming::default() };
+    let timing = WatchTiming {
+        poll: Duration::from_secs(3600),
+        ..WatchTiming::default()
+    };
     watch_paths(vec![path.to_path_buf()], timing)
 }
 
@@ -21,7 +24,10 @@ async fn expect_change(changes: &mut FileChanges, what: &str) -> Duration {
 
 /// Takes what earlier writes may still have to tell, so that the next news is of the next write.
 async fn settle(changes: &mut FileChanges) {
-    while tokio::time::timeout(Duration::from_millis(300), changes.changed()).await.is_ok() {}
+    while tokio::time::timeout(Duration::from_millis(300), changes.changed())
+        .await
+        .is_ok()
+    {}
 }
 
 #[tokio::test]
@@ -32,7 +38,10 @@ async fn each_way_to_change_a_folder_is_told() {
     let mut changes = events_only(dir.path());
     settle(&mut changes).await;
     let steps: [(&str, Box<dyn Fn()>); 4] = [
-        ("a write in place", Box::new(|| fs::write(&a, "a: 2").unwrap())),
+        (
+            "a write in place",
+            Box::new(|| fs::write(&a, "a: 2").unwrap()),
+        ),
         ("a new file", Box::new(|| fs::write(&b, "b: 1").unwrap())),
         (
             "a save by rename",
@@ -47,7 +56,10 @@ async fn each_way_to_change_a_folder_is_told() {
     for (what, step) in steps {
         step();
         let elapsed = expect_change(&mut changes, what).await;
-        assert!(elapsed < Duration::from_secs(1), "{what}: told after {elapsed:?}");
+        assert!(
+            elapsed < Duration::from_secs(1),
+            "{what}: told after {elapsed:?}"
+        );
         settle(&mut changes).await;
     }
 }
@@ -95,7 +107,10 @@ async fn a_neighbour_of_a_watched_file_tells_nothing() {
     fs::write(dir.path().join("other.yaml"), "b: 1").unwrap();
     fs::read(&file).unwrap();
     let told = tokio::time::timeout(Duration::from_millis(400), changes.changed()).await;
-    assert!(told.is_err(), "a change was told though the file is the same");
+    assert!(
+        told.is_err(),
+        "a change was told though the file is the same"
+    );
 }
 
 #[tokio::test]
@@ -104,8 +119,15 @@ async fn without_events_the_slow_look_finds_the_change() {
     let file = dir.path().join("a.yaml");
     fs::write(&file, "a: 1").unwrap();
     let paths = vec![file.clone()];
-    let mut watch = super::Watch { watcher: None, seen: super::Fingerprint::of(&paths), paths };
-    let timing = WatchTiming { poll: Duration::from_millis(30), ..WatchTiming::default() };
+    let mut watch = super::Watch {
+        watcher: None,
+        seen: super::Fingerprint::of(&paths),
+        paths,
+    };
+    let timing = WatchTiming {
+        poll: Duration::from_millis(30),
+        ..WatchTiming::default()
+    };
     let (event_tx, events) = tokio::sync::mpsc::channel(1);
     let (tx, changes) = tokio::sync::mpsc::channel(1);
     let task = tokio::spawn(async move { watch.run(timing, events, event_tx, tx).await });
