@@ -7,5 +7,8 @@ mod server;
 mod socket;
 mod stream;
 
+#[cfg(test)]
+mod tests;
+
 pub use progress::{Progress, Rejection};
 pub use server::{ServeError, serve};

@@ -1,0 +1,116 @@
+//! What the IR becomes, as protobuf JSON. `INSTA_UPDATE=always cargo test -p tollgate-xds`
+//! accepts; read the difference before.
+
+mod support;
+
+use insta::assert_yaml_snapshot;
+use support::ir::{ai_rule, gateway, host, listener, local};
+use support::rich;
+use tollgate_ir as ir;
+use tollgate_xds::{
+    Admin, BootstrapOptions, BuildOptions, ResourceType, Snapshot, bootstrap, build, resources_json,
+};
+
+fn options() -> BuildOptions {
+    BuildOptions::new("/run/tollgate/extproc.sock".into())
+}
+
+fn rendered(gateway: &ir::Gateway) -> serde_json::Value {
+    resources_json(&build(gateway, &options())).unwrap()
+}
+
+#[test]
+fn http_routes() {
+    assert_yaml_snapshot!(rendered(&rich::http()));
+}
+
+#[test]
+fn ai_routes() {
+    assert_yaml_snapshot!(rendered(&rich::ai()));
+}
+
+#[test]
+fn the_bootstrap() {
+    let options = BootstrapOptions {
+        node_id: "gw-1".to_string(),
+        node_cluster: "default/gw".to_string(),
+        xds_socket: "/run/tollgate/xds.sock".into(),
+        admin: Admin::Loopback(0),
+        connections_max: 50_000,
+    };
+    assert_yaml_snapshot!(bootstrap(&options));
+}
+
+#[test]
+fn a_gateway_without_ai_has_no_filter_and_no_cluster_of_it() {
+    let text = rendered(&rich::http()).to_string();
+    assert!(
+        !text.contains("ext_proc") && !text.contains("extproc"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_rule_whose_backends_are_all_invalid_has_no_cluster_and_no_pinned_route() {
+    let rule = ai_rule("default/llm/0", vec![None, None]);
+    let hosts = vec![host("*", Vec::new(), vec![rule])];
+    let text = rendered(&gateway(vec![listener(80, hosts)])).to_string();
+    assert!(!text.contains("ai/default/llm/0"), "{text}");
+}
+
+/// Protobuf maps are encoded in random order: a resource with a map of two entries would be
+/// sent again and again.
+#[test]
+fn equal_gateways_give_equal_encodings() {
+    for make in [rich::http, rich::ai] {
+        let first = Snapshot::new(&build(&make(), &options()));
+        for _ in 0..20 {
+            assert_eq!(Snapshot::new(&build(&make(), &options())), first);
+        }
+    }
+}
+
+#[test]
+fn fallback_order_is_priority_then_weight_then_as_written() {
+    let mut rule = ai_rule("r", [1, 2, 3, 4].map(|port| Some(local(port))).into());
+    for (backend, (priority, weight)) in
+        rule.rule
+            .backends
+            .iter_mut()
+            .zip([(1, 1), (0, 1), (0, 9), (0, 1)])
+    {
+        (backend.priority, backend.weight) = (priority, weight);
+    }
+    let hosts = vec![host("*", Vec::new(), vec![rule])];
+    let resources = build(&gateway(vec![listener(80, hosts)]), &options());
+    let ports = |cluster: &str| -> Vec<u64> {
+        let json = resources_json(&resources).unwrap();
+        let endpoints = json["endpoints"][cluster]["endpoints"]
+            .as_array()
+            .unwrap()
+            .clone();
+        let port = |locality: &serde_json::Value| {
+            let endpoint = &locality["lb_endpoints"][0]["endpoint"];
+            endpoint["address"]["socket_address"]["port_value"]
+                .as_u64()
+                .unwrap()
+        };
+        endpoints.iter().map(port).collect()
+    };
+    assert_eq!(ports("ai/r/0"), [1, 3, 2, 4]);
+    assert_eq!(ports("ai/r/2"), [3, 2, 4, 1]);
+}
+
+#[test]
+fn a_change_of_an_endpoint_changes_that_resource_only() {
+    let with = |port| {
+        let rule = ai_rule("r", vec![Some(local(1)), Some(local(port))]);
+        let hosts = vec![host("*", Vec::new(), vec![rule])];
+        Snapshot::new(&build(&gateway(vec![listener(80, hosts)]), &options()))
+    };
+    let (before, after) = (with(2), with(3));
+    for kind in ResourceType::ALL {
+        let same = before.resources(kind).eq(after.resources(kind));
+        assert_eq!(same, kind != ResourceType::Endpoint, "{kind:?}");
+    }
+}
