@@ -18,7 +18,7 @@ pub(crate) use service_backend::report as report_service_backends;
 use crate::ai_routes::{AiRouteDraft, AiRuleDraft, hostnames, parents};
 use crate::ai_rule::{
     AiTarget, BackendDraft, IDLE_MS_DEFAULT, OUTPUT_TOKENS_DEFAULT, OUTPUT_TOKENS_MIN,
-    build_backends, retry_default,
+    build_backends, retry_default, usable,
 };
 use crate::gateway::GatewayDraft;
 use crate::parent::RouteSource;
@@ -137,7 +137,7 @@ fn add_rule(
         name: name.clone(),
         rule: ir::AiRule {
             timeouts: build_timeouts(timeouts.as_ref(), *stream_idle_timeout),
-            retry: retry_default(backends.len()),
+            retry: retry_default(usable(&destinations)),
             rule: Rule {
                 id,
                 route: route.to_string(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use tollgate_bundle::Budget;
+use tollgate_bundle::{Budget, Match, ValueMatch};
 use tollgate_crds::ParentReference;
 use tollgate_ir::{self as ir, Hostname};
 
@@ -58,7 +58,7 @@ pub(crate) fn translate(
     drafts.extend(ai_route::drafts(world, &policies, gateways));
     // Stable: of equal ones the compact goes first.
     drafts.sort_by(|a, b| age_order(&a.metadata, &b.metadata));
-    let routes: Vec<AttachedAiRoute> = drafts
+    let mut routes: Vec<AttachedAiRoute> = drafts
         .into_iter()
         .map(|draft| AttachedAiRoute {
             attachment: attach(gateways, (world, options), &draft.source),
@@ -66,36 +66,86 @@ pub(crate) fn translate(
         })
         .collect();
     let budgets = token_budget::translate(world, gateways, &routes, statuses);
-    for route in &routes {
-        place(gateways, route, &budgets);
+    let mut served = Served::default();
+    for route in &mut routes {
+        place(gateways, route, &budgets, &mut served);
         report(route, options, statuses);
     }
     budgets.defined
 }
 
-fn place(gateways: &mut [GatewayDraft], route: &AttachedAiRoute, budgets: &token_budget::Budgets) {
+fn place(
+    gateways: &mut [GatewayDraft],
+    route: &mut AttachedAiRoute,
+    budgets: &token_budget::Budgets,
+    served: &mut Served,
+) {
+    let AiRouteDraft {
+        source,
+        rules,
+        problems,
+        warnings,
+        ..
+    } = &mut route.draft;
     for place in &route.attachment.places {
-        let rules: Vec<_> = route
-            .draft
-            .rules
-            .iter()
-            .map(|rule| {
-                let mut held = rule.rule.clone();
-                let at = (gateways as &[GatewayDraft], place.at);
-                budgets.hold(&mut held, at, (&route.draft.source, rule.name.as_deref()));
-                held
-            })
-            .flat_map(|rule| by_precedence(&rule))
-            .collect();
+        let mut placed = Vec::new();
+        for rule in rules.iter() {
+            let mut held = rule.rule.clone();
+            let at = (gateways as &[GatewayDraft], place.at);
+            problems.extend(budgets.hold(&mut held, at, (source, rule.name.as_deref())));
+            placed.extend(by_precedence(&held));
+        }
         let Some(listener) = listener_mut(gateways, place.at) else {
             continue;
         };
         for hostname in &place.hostnames {
+            warnings.extend(served.add((listener.port, place.at.gateway), hostname, rules));
             let host = listener.hosts.entry(hostname.clone()).or_default();
             host.ai
                 .get_or_insert_default()
-                .extend(rules.iter().cloned());
+                .extend(placed.iter().cloned());
         }
+    }
+}
+
+/// Which rule is the first with a match, on a host of a port of a Gateway: of equal matches only
+/// that one is ever used, and its rivals should know.
+#[derive(Debug, Default)]
+struct Served(BTreeMap<(usize, u16, String, String), String>);
+
+impl Served {
+    fn add(
+        &mut self,
+        (port, gateway): (u16, usize),
+        hostname: &Hostname,
+        rules: &[AiRuleDraft],
+    ) -> Vec<Problem> {
+        let mut warnings = Vec::new();
+        for rule in rules.iter().map(|rule| &rule.rule.rule) {
+            let any = [Match::default()];
+            let matches = if rule.matches.is_empty() {
+                any.as_slice()
+            } else {
+                &rule.matches
+            };
+            for it in matches {
+                let key = (gateway, port, hostname.domain(), format!("{it:?}"));
+                let first = self.0.entry(key).or_insert_with(|| rule.id.clone());
+                if *first != rule.id {
+                    let what = match &it.model {
+                        Some(ValueMatch::Exact(model)) => format!("model {model}"),
+                        Some(ValueMatch::Regex(models)) => format!("models {models}"),
+                        None => "one of its matches".to_string(),
+                    };
+                    let message = format!(
+                        "rule {} never serves {what}: rule {first} comes first",
+                        rule.id
+                    );
+                    warnings.push(Problem::new(reason::CONFLICTED, message));
+                }
+            }
+        }
+        warnings
     }
 }
 
@@ -115,7 +165,7 @@ fn report(route: &AttachedAiRoute, options: &Options, statuses: &mut Statuses) {
         ));
     }
     further.extend(Condition::warning(&draft.warnings, generation));
-    let message = "the route is served";
+    let message = "at least one listener takes the route";
     let accepted = Condition::holds(ACCEPTED, reason::ACCEPTED, message, generation);
     let parents = parent_statuses(
         &route.attachment,

@@ -87,8 +87,8 @@ pub(crate) fn by_precedence(rule: &ir::AiRule) -> Vec<(AiPrecedence, ir::AiRule)
         .collect()
 }
 
-/// When the next backend is tried, where the user does not say: each other backend once; a
-/// single backend again only where nothing can have been spent.
+/// When the next backend is tried, where the user does not say: each other usable backend once; a
+/// single one again only where nothing can have been spent.
 pub(crate) fn retry_default(backends: usize) -> ir::Retry {
     let mut on = vec![ir::RetryTrigger::ConnectFailure];
     if backends > 1 {
@@ -145,6 +145,11 @@ pub(crate) fn build_backends(
         .enumerate()
         .map(|(position, draft)| build_backend(rule_id, position, draft))
         .unzip()
+}
+
+/// How many backends can be tried.
+pub(crate) fn usable(destinations: &[Option<ir::Destination>]) -> usize {
+    destinations.iter().flatten().count()
 }
 
 fn build_backend(

@@ -23,21 +23,21 @@ enum Scheme {
     Https,
 }
 
-/// Why a text is no base URL.
+/// Why a text is no base URL. The text itself is not shown: it may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BaseUrlError {
     /// The scheme is neither `http` nor `https`.
-    #[error("{0:?} is not a base URL: it must begin with http:// or https://")]
-    Scheme(String),
+    #[error("a base URL must begin with http:// or https://")]
+    Scheme,
     /// The host is empty or has characters no host has.
-    #[error("{0:?} is not a base URL: {1:?} is not a host name or address")]
-    Host(String, String),
+    #[error("{0:?} is not a host name or address")]
+    Host(String),
     /// The port is not 1 to 65535.
-    #[error("{0:?} is not a base URL: {1:?} is not a port from 1 to 65535")]
-    Port(String, String),
+    #[error("{0:?} is not a port from 1 to 65535")]
+    Port(String),
     /// A query, a fragment or user information.
-    #[error("{0:?} is not a base URL: it must have no user, query or fragment")]
-    Extra(String),
+    #[error("a base URL must have no user, query or fragment")]
+    Extra,
 }
 
 // === impl BaseUrl ===
@@ -81,10 +81,10 @@ impl FromStr for BaseUrl {
         } else if let Some(rest) = text.strip_prefix("https://") {
             (Scheme::Https, rest)
         } else {
-            return Err(BaseUrlError::Scheme(text.to_string()));
+            return Err(BaseUrlError::Scheme);
         };
         if rest.contains(['?', '#', '@']) {
-            return Err(BaseUrlError::Extra(text.to_string()));
+            return Err(BaseUrlError::Extra);
         }
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (host, port) = split_authority(authority);
@@ -93,12 +93,11 @@ impl FromStr for BaseUrl {
                 .parse()
                 .ok()
                 .filter(|port| *port != 0)
-                .ok_or_else(|| BaseUrlError::Port(text.to_string(), port.to_string()))?,
+                .ok_or_else(|| BaseUrlError::Port(port.to_string()))?,
             (None, Scheme::Http) => 80,
             (None, Scheme::Https) => 443,
         };
-        let host = parse_host(host)
-            .ok_or_else(|| BaseUrlError::Host(text.to_string(), host.to_string()))?;
+        let host = parse_host(host).ok_or_else(|| BaseUrlError::Host(host.to_string()))?;
         Ok(Self {
             scheme,
             host,

@@ -12,7 +12,7 @@ use tollgate_ir as ir;
 use crate::ai_routes::{AiRouteDraft, AiRuleDraft, hostnames, parents, refuse};
 use crate::ai_rule::{
     AiTarget, BackendDraft, IDLE_MS_DEFAULT, OUTPUT_TOKENS_DEFAULT, OUTPUT_TOKENS_MIN,
-    build_backends,
+    build_backends, usable,
 };
 use crate::gateway::GatewayDraft;
 use crate::parent::RouteSource;
@@ -88,7 +88,7 @@ fn draft(
             name: None,
             rule: ir::AiRule {
                 timeouts: build_timeouts(timeouts.as_ref(), retry.as_ref()),
-                retry: retry::build(retry.as_ref(), backends.len()),
+                retry: retry::build(retry.as_ref(), usable(&destinations)),
                 rule: Rule { backends, ..rule },
                 destinations,
             },

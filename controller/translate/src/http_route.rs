@@ -197,7 +197,7 @@ impl RouteDraft {
                         generation,
                     ));
                 }
-                let message = "the route is served";
+                let message = "at least one listener takes the route";
                 Condition::holds(ACCEPTED, reason::ACCEPTED, message, generation)
             }
         };

@@ -234,7 +234,6 @@ fn takes_kind(listener: &ListenerDraft, route: &ObjectRef) -> bool {
         .supported_kinds
         .iter()
         .any(|kind| *kind == http || (kind.group == route.group && kind.kind == route.kind))
-        && !(route.kind == "HTTPRoute" && !listener.supported_kinds.contains(&http))
 }
 
 /// Whether a more specific listener of the same port has the host name to itself.

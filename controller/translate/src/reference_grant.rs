@@ -55,7 +55,7 @@ pub(crate) fn check(world: &World, reference: Reference<'_>) -> Result<(), Probl
     Err(Problem::new(
         reason::REF_NOT_PERMITTED,
         format!(
-            "{field}: no ReferenceGrant in namespace {} lets a {} of namespace {namespace} refer to {} {}",
+            "{field}: no ReferenceGrant in namespace {} lets {} of namespace {namespace} refer to {} {}",
             target.namespace, from.1, to.1, target.name
         ),
     ))

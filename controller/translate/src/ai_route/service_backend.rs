@@ -38,7 +38,8 @@ pub(crate) fn report(world: &World, policies: &SecurityPolicies, statuses: &mut 
             ("spec.bodyMutation", backend.spec.body_mutation.is_some()),
         ]
         .into_iter()
-        .filter_map(|(field, is_set)| is_set.then(|| Problem::ignored(field)))
+        .filter(|(_, is_set)| *is_set)
+        .map(|(field, _)| Problem::ignored(field))
         .collect();
         let status = statuses.entry(ObjectRef::namespaced(KIND.0, KIND.1, name));
         status.conditions.push(accepted);

@@ -9,7 +9,7 @@ use super::{Budgets, TokenBudget};
 use crate::ai_routes::{AttachedAiRoute, refuse};
 use crate::gateway::{GatewayDraft, ListenerIndex};
 use crate::parent::RouteSource;
-use crate::status::{ObjectRef, Problem};
+use crate::status::{ObjectRef, Problem, reason};
 use crate::{NamespacedName, groups};
 
 /// A budget and its targets.
@@ -66,15 +66,17 @@ struct Site<'a> {
 // === impl Budgets ===
 
 impl Budgets {
-    /// Holds a rule, as it is served by a listener, against every budget that applies there.
+    /// Holds a rule, as it is served by a listener, against every budget that applies there;
+    /// says which make it refuse.
     pub(crate) fn hold(
         &self,
         rule: &mut ir::AiRule,
         (gateways, at): (&[GatewayDraft], ListenerIndex),
         (source, name): (&RouteSource, Option<&str>),
-    ) {
+    ) -> Vec<Problem> {
+        let mut refusals = Vec::new();
         let Some(site) = site(gateways, at, (source, name)) else {
-            return;
+            return refusals;
         };
         for binding in &self.bindings {
             if !binding.targets.iter().any(|target| target.has(&site)) {
@@ -82,11 +84,16 @@ impl Budgets {
             }
             match &binding.effect {
                 Effect::Hold(id) => rule.rule.budgets.push(id.clone()),
-                Effect::Refuse(why) => refuse(std::iter::once(&mut *rule), why),
+                Effect::Refuse(why) => {
+                    refuse(std::iter::once(&mut *rule), why);
+                    let message = format!("rule {} refuses requests: {why}", rule.rule.id);
+                    refusals.push(Problem::new(reason::INVALID, message));
+                }
             }
         }
         rule.rule.budgets.sort();
         rule.rule.budgets.dedup();
+        refusals
     }
 }
 
