@@ -9,6 +9,7 @@ use tollgate_translate::{CONTROLLER_NAME, Mode, Options, Standalone, translate};
 
 use crate::autoconfig::autoconfig;
 use crate::demo::{DEMO_KEY_ALICE, DEMO_KEY_BOB, DEMO_MODEL, demo_manifests};
+use crate::merge::merge_gateways;
 use crate::source::expand::Lookup;
 use crate::source::folder::{Manifests, load};
 
@@ -47,9 +48,9 @@ fn bundle(text: &str, environment: Lookup<'_>) -> tollgate_bundle::Bundle {
             assert_ne!(condition.kind, "Warning", "{object:?}: {condition:?}");
         }
     }
-    let gateways: Vec<_> = translation.ir.gateways.values().collect();
-    assert_eq!(gateways.len(), 1);
-    gateways[0].bundle()
+    let (gateway, conflicts) = merge_gateways(&translation.ir);
+    assert_eq!((gateway.listeners.len(), conflicts), (1, Vec::new()));
+    gateway.bundle()
 }
 
 fn backends(bundle: &tollgate_bundle::Bundle) -> Vec<&Backend> {
@@ -160,4 +161,42 @@ fn every_environment_makes_a_configuration_that_is_accepted() {
     check(&["OPENAI_API_KEY"], &[anthropic.clone(), azure.clone()]);
     check(&["OPENAI_API_KEY", "ANTHROPIC_API_KEY"], &[azure]);
     check(&["OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"], &[anthropic]);
+}
+
+#[test]
+fn a_cluster_that_leads_elsewhere_has_another_name_and_one_that_does_not_keeps_it() {
+    let clusters = |openai: &str, replace: (&str, &str)| {
+        let text = demo_manifests(openai.parse().unwrap(), "127.0.0.1:9002".parse().unwrap());
+        let bundle = bundle(&text.replace(replace.0, replace.1), &|_| None);
+        let clusters: Vec<_> = backends(&bundle)
+            .iter()
+            .map(|backend| backend.cluster.clone())
+            .collect();
+        assert_ne!(clusters[0], clusters[1]);
+        clusters
+    };
+    let before = clusters("127.0.0.1:9001", ("", ""));
+    assert_ne!(
+        before,
+        clusters("127.0.0.1:9003", ("", "")),
+        "another address"
+    );
+    assert_ne!(
+        before,
+        clusters(
+            "127.0.0.1:9001",
+            ("provider: openai", "provider: anthropic")
+        ),
+        "another API"
+    );
+    assert_eq!(
+        before,
+        clusters("127.0.0.1:9001", ("demo-openai-key", "another-key")),
+        "another key"
+    );
+    assert_eq!(
+        before,
+        clusters("127.0.0.1:9001", ("perDay: 20000", "perDay: 30000")),
+        "another budget"
+    );
 }

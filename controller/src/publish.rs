@@ -72,56 +72,57 @@ impl Publisher {
     /// until [`Publisher::retire`].
     pub(crate) async fn publish(&mut self, next: Desired) -> Option<Rejection> {
         if self.has(&next) {
-            return None;
+            return self.refusal();
         }
         let (old, new) = (&self.current.resources, &next.resources);
-        let before = self.send(&rollout::additions(old, new)).await;
-        self.set_bundle(rollout::bundle_union(&self.current.bundle, &next.bundle));
-        let after = self.send(&rollout::switch(old, new)).await;
+        self.send(&rollout::additions(old, new)).await;
+        let between = rollout::bundle_union(&self.current.bundle, &next.bundle);
+        self.set_bundle(between);
+        self.send(&rollout::switch(old, new)).await;
         self.set_bundle(next.bundle.clone());
         self.current = next;
-        after.or(before)
+        self.refusal()
     }
 
     /// Takes away what the configuration in effect does not need.
-    pub(crate) async fn retire(&self) -> Option<Rejection> {
-        self.send(&self.current.resources).await
+    pub(crate) async fn retire(&self) {
+        self.send(&self.current.resources).await;
+    }
+
+    /// What Envoy refuses of what it was sent last.
+    fn refusal(&self) -> Option<Rejection> {
+        let version = self.snapshots.borrow().version().to_string();
+        let rejection = self.progress.borrow().rejection.clone();
+        rejection.filter(|rejection| rejection.version == version)
     }
 
     /// Hands a snapshot to Envoy and waits for its word.
-    async fn send(&self, resources: &Resources) -> Option<Rejection> {
+    async fn send(&self, resources: &Resources) {
         let snapshot = Arc::new(Snapshot::new(resources));
         let version = snapshot.version().to_string();
-        let unchanged = !self.snapshots.send_if_modified(|current| {
+        let sent = self.snapshots.send_if_modified(|current| {
             let changed = current.version() != version;
             if changed {
                 *current = snapshot;
             }
             changed
         });
-        if unchanged {
-            return None;
+        if !sent {
+            return;
         }
-        let mut progress = self.progress.clone();
-        let refused = |progress: &Progress| {
-            progress
-                .rejection
-                .clone()
-                .filter(|rejection| rejection.version == version)
-        };
         let answered = |progress: &Progress| {
+            let rejection = progress.rejection.as_ref();
             // Nobody to wait for: Envoy is being started and will ask for the newest.
             progress.streams == 0
                 || progress.live.as_deref() == Some(version.as_str())
-                || refused(progress).is_some()
+                || rejection.is_some_and(|rejection| rejection.version == version)
         };
-        match timeout(ANSWER_WAIT_MAX, progress.wait_for(answered)).await {
-            Ok(Ok(progress)) => refused(&progress),
-            Ok(Err(_)) => None,
-            Err(_) => {
-                tracing::warn!(version, "envoy has not answered a configuration in time");
-                None
-            }
+        let mut progress = self.progress.clone();
+        if timeout(ANSWER_WAIT_MAX, progress.wait_for(answered))
+            .await
+            .is_err()
+        {
+            tracing::warn!(version, "envoy has not answered a configuration in time");
         }
     }
 

@@ -17,8 +17,8 @@ use crate::publish::{Desired, Publisher};
 use crate::source::folder::{Manifests, load};
 use crate::source::watch::FileChanges;
 
-/// How long what is no longer needed is kept for requests that were promised it.
-const LINGER: Duration = Duration::from_secs(2);
+/// How long what is no longer needed is kept: a request under way may still fall back to it.
+const LINGER: Duration = Duration::from_secs(30);
 
 /// Looks up the environment.
 pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;

@@ -60,7 +60,7 @@ async fn clusters_come_first_and_go_last_and_scopes_outlive_their_routes() {
     let bundles = outlets.bundles.clone();
     let seen = envoy(outlets);
     assert_eq!(publisher.publish(desired("b")).await, None);
-    assert_eq!(publisher.retire().await, None);
+    publisher.retire().await;
     let expect = [["a", "a+b", "a"], ["b", "a+b", "a+b"], ["b", "b", "b"]];
     assert_eq!(
         *seen.lock().unwrap(),
@@ -75,7 +75,7 @@ async fn an_equal_configuration_is_not_sent_again() {
     let (snapshots, bundles) = (outlets.snapshots.clone(), outlets.bundles.clone());
     let seen = envoy(outlets);
     assert_eq!(publisher.publish(desired("a")).await, None);
-    assert_eq!(publisher.retire().await, None);
+    publisher.retire().await;
     assert!(!snapshots.has_changed().unwrap() && !bundles.has_changed().unwrap());
     assert!(seen.lock().unwrap().is_empty());
 }
@@ -142,6 +142,11 @@ async fn what_envoy_refuses_is_given_back() {
         }
     });
     let rejection = publisher.publish(desired("b")).await.expect("a refusal");
+    assert_eq!(
+        publisher.publish(desired("b")).await.as_ref(),
+        Some(&rejection),
+        "it still stands"
+    );
     assert_eq!(
         (rejection.kind, rejection.error.as_str()),
         (ResourceType::Listener, "no such port")
