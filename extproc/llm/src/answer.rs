@@ -69,11 +69,10 @@ pub enum BodyChange {
 /// What is known of an answer, at its end or when it was cut.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnswerOutcome {
-    /// Usage that the provider reported; `None`: it reported none (or all zeros).
+    /// Usage that the provider reported last; `None`: it reported none, all zeros, or no output
+    /// for an answer that has text. Where the answer is not `complete`, the input side is exact
+    /// and the output may be less than was generated (Anthropic reports both at the start).
     pub usage: Option<Usage>,
-    /// Usage reported while the answer was still going on (Anthropic's `message_start`), where
-    /// `usage` is `None`: its input side is exact, its output is not the last word.
-    pub early_usage: Option<Usage>,
     /// Text generated so far (content, reasoning, tool arguments), up to a bound, for counting
     /// when `usage` is missing.
     pub generated: String,

@@ -27,6 +27,12 @@ pub struct ErrorBody {
     pub code: Option<String>,
 }
 
+/// What goes over the wire.
+#[derive(Debug, Serialize)]
+pub(crate) struct Envelope<'a> {
+    pub(crate) error: &'a ErrorBody,
+}
+
 // === impl InvalidRequest ===
 
 impl InvalidRequest {
@@ -53,6 +59,8 @@ impl InvalidRequest {
 impl ErrorBody {
     /// The JSON body.
     pub fn to_json(&self) -> Bytes {
-        Bytes::from(serde_json::json!({ "error": self }).to_string())
+        serde_json::to_vec(&Envelope { error: self })
+            .map(Bytes::from)
+            .unwrap_or_default()
     }
 }

@@ -38,7 +38,7 @@ impl Encoding {
     /// The tokenizer of a model, if it is known. A provider's prefix (`openai/`) and what follows
     /// the family (dates, sizes) do not matter.
     pub fn of_model(model: &str) -> Option<Self> {
-        let name = model.rsplit('/').next().unwrap_or(model);
+        let name = base_name(model);
         let is_of = |families: &[&str]| {
             families.iter().any(|family| {
                 name.strip_prefix(family)
@@ -95,7 +95,7 @@ pub fn count_input(
         Encoding::Cl100k => media::image_tokens_max("gpt-4-turbo"),
         Encoding::O200k => media::IMAGE_TOKENS_MAX,
     };
-    count(encoding, image_tokens_max, request, (body, text_bytes_max))
+    count(encoding, image_tokens_max, request, body, text_bytes_max)
 }
 
 /// [`count_input`] for the model that will be asked, with what images cost it; `None`: its
@@ -111,7 +111,8 @@ pub fn count_input_for(
         encoding,
         media::image_tokens_max(model),
         request,
-        (body, text_bytes_max),
+        body,
+        text_bytes_max,
     ))
 }
 
@@ -121,6 +122,12 @@ pub fn count_input_for(
 pub fn count_text(model: &str, text: &str) -> u64 {
     let encoding = Encoding::of_model(model).unwrap_or(Encoding::O200k);
     bpe::estimate(encoding, text)
+}
+
+/// The model's own name: without a provider before it, or the mark of a fine-tuned one.
+fn base_name(model: &str) -> &str {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    name.strip_prefix("ft:").unwrap_or(name)
 }
 
 fn bound(input: &InputShape, image_tokens_max: u64) -> u64 {
@@ -139,7 +146,8 @@ fn count(
     encoding: Encoding,
     image_tokens_max: u64,
     request: &ChatRequest,
-    (body, text_bytes_max): (&[u8], usize),
+    body: &[u8],
+    text_bytes_max: usize,
 ) -> u64 {
     let bound = bound(&request.input, image_tokens_max);
     let Some(texts) = texts::read(body) else {

@@ -1,5 +1,7 @@
 //! Properties: what must hold for any bytes, any split, any body.
 
+#![expect(clippy::unwrap_used, reason = "a test may unwrap, its helpers too")]
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};

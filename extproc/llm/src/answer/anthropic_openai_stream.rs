@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::{
     BodyChange,
     anthropic_wire::{Block, Delta as WireDelta, Event, Message, WireUsage, finish_reason, text},
-    chunk::{ChunkChoice, Completion, Delta, FunctionCall, Stamp, ThinkingBlock, ToolCall},
+    chunk::{
+        ChunkChoice, Completion, Delta, FunctionCall, OpenAiUsage, Stamp, ThinkingBlock, ToolCall,
+    },
     seen::Seen,
     sse::{self, Boundaries, EVENT_BYTES_MAX},
 };
 use crate::{
     ErrorBody,
+    error::Envelope,
     json::{Text, prefix},
 };
 
@@ -36,8 +39,15 @@ pub(super) struct AnthropicStream {
 #[derive(Debug)]
 enum OpenBlock {
     None,
-    Thinking { thinking: String, signature: String },
-    Tool { index: u64 },
+    Thinking {
+        thinking: String,
+        signature: String,
+    },
+    Tool {
+        index: u64,
+        /// No arguments have come.
+        is_bare: bool,
+    },
 }
 
 /// Writes chunks.
@@ -139,13 +149,10 @@ impl AnthropicStream {
             ("content_block_stop", _) => self.stop(),
             ("message_delta", Event { delta, usage, .. }) => {
                 self.usage.update(usage.unwrap_or_default());
-                match delta.as_ref().and_then(|delta| delta.stop_reason.as_ref()) {
-                    Some(reason) => {
-                        seen.report(self.usage.to_usage());
-                        self.writer
-                            .delta(Delta::default(), Some(finish_reason(&reason.0)));
-                    }
-                    None => seen.report_early(self.usage.to_usage()),
+                seen.report(self.usage.to_usage());
+                if let Some(reason) = delta.as_ref().and_then(|delta| delta.stop_reason.as_ref()) {
+                    self.writer
+                        .delta(Delta::default(), Some(finish_reason(&reason.0)));
                 }
             }
             ("message_stop", _) => {
@@ -180,7 +187,7 @@ impl AnthropicStream {
             self.writer.stamp.model = prefix(&model.0, 512).to_owned();
         }
         self.usage.update(message.usage);
-        seen.report_early(self.usage.to_usage());
+        seen.report(self.usage.to_usage());
         let role = Some("assistant");
         self.writer.delta(
             Delta {
@@ -218,7 +225,10 @@ impl AnthropicStream {
             "tool_use" => {
                 let (index, name) = (self.tools, text(&block.name));
                 self.tools += 1;
-                self.block = OpenBlock::Tool { index };
+                self.block = OpenBlock::Tool {
+                    index,
+                    is_bare: true,
+                };
                 seen.generate(name);
                 self.writer.call(ToolCall {
                     index: Some(index),
@@ -243,27 +253,32 @@ impl AnthropicStream {
         self.argue(text(&delta.partial_json), seen);
     }
 
-    /// A thinking block goes out once more as a whole, signed: so a client can give it back.
+    /// A thinking block goes out once more as a whole, signed, so that a client can give it
+    /// back; a call without arguments gets the empty object that clients expect to parse.
     fn stop(&mut self) {
-        let block = std::mem::replace(&mut self.block, OpenBlock::None);
-        if let OpenBlock::Thinking {
-            thinking,
-            signature,
-        } = block
-            && !signature.is_empty()
-        {
-            let (thinking, signature) = (Cow::Owned(thinking), Cow::Owned(signature));
-            let thinking_blocks = vec![ThinkingBlock::Thinking {
+        match std::mem::replace(&mut self.block, OpenBlock::None) {
+            OpenBlock::Thinking {
                 thinking,
                 signature,
-            }];
-            self.writer.delta(
-                Delta {
-                    thinking_blocks,
-                    ..Delta::default()
-                },
-                None,
-            );
+            } if !signature.is_empty() => {
+                let (thinking, signature) = (Cow::Owned(thinking), Cow::Owned(signature));
+                let thinking_blocks = vec![ThinkingBlock::Thinking {
+                    thinking,
+                    signature,
+                }];
+                self.writer.delta(
+                    Delta {
+                        thinking_blocks,
+                        ..Delta::default()
+                    },
+                    None,
+                );
+            }
+            OpenBlock::Tool {
+                index,
+                is_bare: true,
+            } => self.writer.arguments(index, "{}"),
+            OpenBlock::None | OpenBlock::Thinking { .. } | OpenBlock::Tool { .. } => {}
         }
     }
 
@@ -316,20 +331,13 @@ impl AnthropicStream {
 
     fn argue(&mut self, json: &str, seen: &mut Seen) {
         // Server-side tools stream input too: nothing that the client could act on.
-        let OpenBlock::Tool { index } = self.block else {
+        let OpenBlock::Tool { index, is_bare } = &mut self.block else {
             return;
         };
         if !json.is_empty() {
+            *is_bare = false;
             seen.generate(json);
-            self.writer.call(ToolCall {
-                index: Some(index),
-                id: None,
-                r#type: None,
-                function: FunctionCall {
-                    name: None,
-                    arguments: Cow::Borrowed(json),
-                },
-            });
+            self.writer.arguments(*index, json);
         }
     }
 
@@ -382,6 +390,18 @@ impl Writer {
         );
     }
 
+    fn arguments(&mut self, index: u64, json: &str) {
+        self.call(ToolCall {
+            index: Some(index),
+            id: None,
+            r#type: None,
+            function: FunctionCall {
+                name: None,
+                arguments: Cow::Borrowed(json),
+            },
+        });
+    }
+
     fn delta(&mut self, delta: Delta<'_>, finish_reason: Option<&'static str>) {
         let choice = ChunkChoice {
             index: 0,
@@ -400,31 +420,29 @@ impl Writer {
         self.out.extend_from_slice(b"data: [DONE]\n\n");
     }
 
-    fn chunk(
-        &mut self,
-        choices: Vec<ChunkChoice<'_>>,
-        usage: Option<Option<super::chunk::OpenAiUsage>>,
-    ) {
-        let stamp = self.stamp.clone();
-        self.event(&Completion {
-            id: &stamp.id,
-            object: "chat.completion.chunk",
-            created: stamp.created,
-            model: &stamp.model,
+    fn chunk(&mut self, choices: Vec<ChunkChoice<'_>>, usage: Option<Option<OpenAiUsage>>) {
+        let Stamp { id, created, model } = &self.stamp;
+        let object = "chat.completion.chunk";
+        let chunk = Completion {
+            id,
+            object,
+            created: *created,
+            model,
             choices,
             usage,
-        });
+        };
+        event(&mut self.out, &chunk);
     }
 
     fn error(&mut self, error: &ErrorBody) {
-        self.event(&serde_json::json!({ "error": error }));
+        event(&mut self.out, &Envelope { error });
     }
+}
 
-    fn event(&mut self, json: &impl Serialize) {
-        self.out.extend_from_slice(b"data: ");
-        // Into memory, of types without maps that could have keys other than strings.
-        if serde_json::to_writer(&mut self.out, json).is_ok() {
-            self.out.extend_from_slice(b"\n\n");
-        }
+fn event(out: &mut Vec<u8>, json: &impl Serialize) {
+    out.extend_from_slice(b"data: ");
+    // Into memory, and of types without maps whose keys could be other than strings.
+    if serde_json::to_writer(&mut *out, json).is_ok() {
+        out.extend_from_slice(b"\n\n");
     }
 }

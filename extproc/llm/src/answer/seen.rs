@@ -15,8 +15,6 @@ const MODEL_BYTES_MAX: usize = 512;
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     usage: Option<Usage>,
-    /// The provider may still report more output.
-    usage_is_early: bool,
     generated: String,
     model: Option<String>,
     pub(super) complete: bool,
@@ -26,16 +24,9 @@ pub(super) struct Seen {
 // === impl Seen ===
 
 impl Seen {
-    /// A final report of usage, or the latest of several: the last one wins.
+    /// A report of usage: the last one wins.
     pub(super) fn report(&mut self, usage: Usage) {
         self.usage = Some(usage);
-        self.usage_is_early = false;
-    }
-
-    /// A report whose output is not final.
-    pub(super) fn report_early(&mut self, usage: Usage) {
-        self.usage = Some(usage);
-        self.usage_is_early = true;
     }
 
     pub(super) fn generate(&mut self, text: &str) {
@@ -58,14 +49,14 @@ impl Seen {
         !self.generated.is_empty()
     }
 
-    /// Zeros are no report: every prompt has a token. Nor is an output of zero when text came.
+    /// Zeros are no report: every prompt has a token. Nor is an output of zero at the end of an
+    /// answer that has text.
     pub(super) fn outcome(&self) -> AnswerOutcome {
-        let reported = self.usage.filter(|usage| usage.total() > 0);
-        let is_early = self.usage_is_early
-            || reported.is_some_and(|usage| usage.output == 0 && self.has_content());
+        let is_credible = |usage: &Usage| {
+            usage.total() > 0 && (usage.output > 0 || !self.complete || !self.has_content())
+        };
         AnswerOutcome {
-            usage: reported.filter(|_| !is_early),
-            early_usage: reported.filter(|_| is_early),
+            usage: self.usage.filter(is_credible),
             generated: self.generated.clone(),
             model: self.model.clone(),
             complete: self.complete,

@@ -135,14 +135,13 @@ fn generated_text_is_kept_up_to_its_bound() {
 }
 
 #[test]
-fn anthropic_stream_that_is_cut_reports_its_usage_as_early() {
+fn anthropic_stream_that_is_cut_reports_the_usage_of_its_start() {
     let mut answer = answer(anthropic(), false);
     answer.on_head(200, Some("text/event-stream"));
     let start = "data: {\"type\":\"message_start\",\"message\":{\"content\":[],\"usage\":{\"input_tokens\":8,\"output_tokens\":1}}}\n\n";
     answer.on_body(&Bytes::from(start), false);
     let outcome = answer.outcome();
-    assert_eq!(outcome.usage, None);
-    assert_eq!(outcome.early_usage.map(|usage| usage.input), Some(8));
+    assert_eq!(outcome.usage.map(|usage| usage.input), Some(8));
     assert!(!outcome.complete);
 }
 
@@ -190,4 +189,16 @@ fn openai_error_in_several_pieces_is_sent_in_full() {
     answer.on_body(&Bytes::from(&error[..5]), false);
     let rest = answer.on_body(&Bytes::from(&error[5..]), true);
     assert_eq!(rest, BodyChange::Replace(Bytes::from(error)));
+}
+
+#[test]
+fn usage_without_output_is_no_usage_once_an_answer_with_text_is_complete() {
+    let mut answer = answer(openai(), true);
+    answer.on_head(200, Some("text/event-stream"));
+    let usage =
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":2,\"completion_tokens\":0}}\n\n";
+    answer.on_body(&Bytes::from(format!("{CONTENT}{usage}")), false);
+    assert_eq!(answer.outcome().usage.map(|usage| usage.input), Some(2));
+    answer.on_body(&Bytes::from("data: [DONE]\n\n"), true);
+    assert_eq!(answer.outcome().usage, None);
 }

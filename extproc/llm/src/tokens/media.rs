@@ -17,7 +17,7 @@ const AUDIO_BYTES_PER_TOKEN: u64 = 16;
 
 /// The first family whose name begins a model's, and its image cost at high detail.
 /// Longer names come before those that they begin with.
-const IMAGE_TOKENS: [(&str, u64); 16] = [
+const IMAGE_TOKENS: [(&str, u64); 18] = [
     ("gpt-4o-mini", IMAGE_TOKENS_MAX),
     // 85 + 170 per tile.
     ("gpt-4o", 85 + 8 * 170),
@@ -31,6 +31,9 @@ const IMAGE_TOKENS: [(&str, u64); 16] = [
     ("gpt-4.5", 85 + 8 * 170),
     ("gpt-5-mini", 2489),
     ("gpt-5-nano", 3779),
+    // Not documented.
+    ("gpt-5-codex", IMAGE_TOKENS_MAX),
+    ("gpt-5-pro", IMAGE_TOKENS_MAX),
     // 70 + 140 per tile; dated snapshots and gpt-5-chat too. gpt-5.x is not meant: see below.
     ("gpt-5", 70 + 8 * 140),
     // 75 + 150 per tile.
@@ -44,12 +47,12 @@ const IMAGE_TOKENS: [(&str, u64); 16] = [
 
 /// What one image costs `model` at most; the dearest where the model is not known.
 pub(super) fn image_tokens_max(model: &str) -> u64 {
-    let name = model.rsplit('/').next().unwrap_or(model);
+    let name = super::base_name(model);
     let found = IMAGE_TOKENS.iter().find(|(family, _)| {
         // A name that goes on with a point is another generation (`gpt-5.4`), with costs of
         // its own.
         name.strip_prefix(family)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', ':']))
     });
     found.map_or(IMAGE_TOKENS_MAX, |(_, tokens)| *tokens)
 }

@@ -37,6 +37,7 @@ fn encoding_of_a_model_is_known_by_family() {
                 "o4-mini",
                 "gpt-oss-120b",
                 "openai/gpt-4o",
+                "ft:gpt-4o-mini:acme::1",
             ],
             Some(Encoding::O200k),
         ),

@@ -29,7 +29,7 @@ use self::{
     wire::{MessagesBody, Metadata},
 };
 use super::{ProviderRequest, Target, path::join};
-use crate::{ChatRequest, InvalidRequest};
+use crate::{ChatRequest, InvalidRequest, json};
 
 /// Version of the Messages API (Anthropic API reference, "Versions").
 const VERSION: &str = "2023-06-01";
@@ -38,6 +38,9 @@ const VERSION: &str = "2023-06-01";
 /// requires; every Claude model allows as many.
 const OUTPUT_TOKENS_FALLBACK: u64 = 4096;
 
+/// Longest `metadata.user_id` that Messages accepts.
+const USER_BYTES_MAX: usize = 256;
+
 /// To `POST /{prefix}/messages`.
 pub(super) fn chat_request(
     target: Target<'_>,
@@ -45,8 +48,7 @@ pub(super) fn chat_request(
     request: &ChatRequest,
     body: &Bytes,
 ) -> Result<ProviderRequest, InvalidRequest> {
-    let chat: ChatBody<'_> = serde_json::from_slice(body)
-        .map_err(|error| InvalidRequest::body(format_args!("cannot be translated: {error}")))?;
+    let chat = ChatBody::parse(body)?;
     refuse_inexpressible(request, &chat)?;
     let model = target.model.unwrap_or(&request.model);
     let generation = Generation::of_model(model);
@@ -59,7 +61,7 @@ pub(super) fn chat_request(
 
     let mut conversation = Conversation::read(&chat.messages)?;
     let format = format::translate(chat.response_format, generation, &mut conversation)?;
-    let (tools, tool_choice) = tools::translate(&chat)?;
+    let (tools, tool_choice) = tools::translate(&chat, generation)?;
     if conversation.turns.is_empty() {
         return Err(InvalidRequest::field(
             "messages",
@@ -82,7 +84,7 @@ pub(super) fn chat_request(
         top_p: sampling.top_p,
         top_k: sampling.top_k,
         metadata: chat.user.as_ref().map(|user| Metadata {
-            user_id: Cow::Borrowed(&user.0),
+            user_id: Cow::Borrowed(json::prefix(&user.0, USER_BYTES_MAX)),
         }),
         thinking,
         output_config: wire::OutputConfig::new(effort, format),

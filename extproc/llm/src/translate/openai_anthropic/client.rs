@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::json::Text;
+use crate::{
+    InvalidRequest,
+    json::{Fields, Text},
+};
 
 /// OpenAI API reference, "Create chat completion", request body.
 #[derive(Debug, Deserialize)]
@@ -152,6 +155,37 @@ pub(super) struct File<'a> {
     pub(super) file_id: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) filename: Option<Text<'a>>,
+}
+
+// === impl ChatBody ===
+
+impl<'a> ChatBody<'a> {
+    /// Reads a body that is already known to be a chat request.
+    pub(super) fn parse(body: &'a [u8]) -> Result<Self, InvalidRequest> {
+        serde_json::from_slice(body).map_err(|error| match blame(body) {
+            Some((param, error)) => InvalidRequest::field(param, error),
+            None => InvalidRequest::body(format_args!("cannot be translated: {error}")),
+        })
+    }
+}
+
+/// The field that does not have the form it must have, found by reading each on its own: serde
+/// does not tell. Only for requests that are refused anyway.
+fn blame(body: &[u8]) -> Option<(String, serde_json::Error)> {
+    let Fields(fields) = serde_json::from_slice(body).ok()?;
+    fields.iter().find_map(|(key, value)| {
+        if key != "messages" {
+            let key_json = serde_json::Value::from(key.as_ref());
+            let alone = format!("{{\"messages\":[],{key_json}:{value}}}");
+            let error = serde_json::from_str::<ChatBody<'_>>(&alone).err()?;
+            return Some((key.to_string(), error));
+        }
+        let messages: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
+        messages.iter().enumerate().find_map(|(index, message)| {
+            let error = serde_json::from_str::<Message<'_>>(message.get()).err()?;
+            Some((format!("messages[{index}]"), error))
+        })
+    })
 }
 
 // === impl ImageUrl ===

@@ -8,6 +8,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
     client::{ChatBody, Function},
+    generation::Generation,
     wire::{Tool, ToolChoice, ToolChoiceKind},
 };
 use crate::{InvalidRequest, json::Text};
@@ -15,6 +16,7 @@ use crate::{InvalidRequest, json::Text};
 /// Tools and choice; without tools there is no choice, which Messages would refuse.
 pub(super) fn translate<'a>(
     chat: &'a ChatBody<'a>,
+    generation: Generation,
 ) -> Result<(Vec<Tool<'a>>, Option<ToolChoice<'a>>), InvalidRequest> {
     let mut tools = Vec::new();
     for (index, given) in chat.tools.iter().flatten().enumerate() {
@@ -33,10 +35,10 @@ pub(super) fn translate<'a>(
             ));
         };
         let mark = given.cache_control.or(function.cache_control);
-        tools.push(tool(function, mark)?);
+        tools.push(tool(function, mark, generation)?);
     }
     for function in chat.functions.iter().flatten() {
-        tools.push(tool(function, function.cache_control)?);
+        tools.push(tool(function, function.cache_control, generation)?);
     }
     if tools.is_empty() {
         return Ok((tools, None));
@@ -65,6 +67,7 @@ pub(super) fn translate<'a>(
 fn tool<'a>(
     function: &'a Function<'a>,
     cache_control: Option<&'a RawValue>,
+    generation: Generation,
 ) -> Result<Tool<'a>, InvalidRequest> {
     let input_schema = match function.parameters {
         Some(schema) => Cow::Borrowed(schema),
@@ -77,8 +80,10 @@ fn tool<'a>(
             .as_ref()
             .map(|text| Cow::Borrowed(text.0.as_ref())),
         input_schema,
-        // `false` is the default, and older models do not know the field.
-        strict: function.strict.filter(|strict| *strict),
+        // `false` is the default.
+        strict: function
+            .strict
+            .filter(|strict| *strict && generation.has_structured_output()),
         cache_control,
     })
 }
