@@ -1,23 +1,23 @@
 //! A stream of Anthropic as chunks of a chat completion, event by event: for each piece that
 //! comes in, one that goes out.
 
+mod writer;
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use self::writer::Writer;
 use super::{
     BodyChange,
     anthropic_wire::{Block, Delta as WireDelta, Event, Message, WireUsage, finish_reason, text},
-    chunk::{
-        ChunkChoice, Completion, Delta, FunctionCall, OpenAiUsage, Stamp, ThinkingBlock, ToolCall,
-    },
+    chunk::{Delta, FunctionCall, Stamp, ThinkingBlock, ToolCall},
     seen::Seen,
     sse::{self, Boundaries, EVENT_BYTES_MAX},
 };
 use crate::{
     ErrorBody,
-    error::Envelope,
     json::{Text, prefix},
 };
 
@@ -48,14 +48,6 @@ enum OpenBlock {
         /// No arguments have come.
         is_bare: bool,
     },
-}
-
-/// Writes chunks.
-#[derive(Debug)]
-struct Writer {
-    stamp: Stamp,
-    include_usage: bool,
-    out: Vec<u8>,
 }
 
 // === impl AnthropicStream ===
@@ -375,74 +367,4 @@ fn is_unknown(data: &[u8]) -> bool {
     ];
     serde_json::from_slice::<Kind<'_>>(data)
         .is_ok_and(|kind| !KNOWN.contains(&kind.r#type.0.as_ref()))
-}
-
-// === impl Writer ===
-
-impl Writer {
-    fn call(&mut self, call: ToolCall<'_>) {
-        self.delta(
-            Delta {
-                tool_calls: vec![call],
-                ..Delta::default()
-            },
-            None,
-        );
-    }
-
-    fn arguments(&mut self, index: u64, json: &str) {
-        self.call(ToolCall {
-            index: Some(index),
-            id: None,
-            r#type: None,
-            function: FunctionCall {
-                name: None,
-                arguments: Cow::Borrowed(json),
-            },
-        });
-    }
-
-    fn delta(&mut self, delta: Delta<'_>, finish_reason: Option<&'static str>) {
-        let choice = ChunkChoice {
-            index: 0,
-            delta,
-            logprobs: (),
-            finish_reason,
-        };
-        // Where the usage chunk is wanted, every other chunk says `"usage": null`.
-        self.chunk(vec![choice], self.include_usage.then_some(None));
-    }
-
-    fn finish(&mut self, usage: &WireUsage) {
-        if self.include_usage {
-            self.chunk(Vec::new(), Some(Some(usage.to_usage().into())));
-        }
-        self.out.extend_from_slice(b"data: [DONE]\n\n");
-    }
-
-    fn chunk(&mut self, choices: Vec<ChunkChoice<'_>>, usage: Option<Option<OpenAiUsage>>) {
-        let Stamp { id, created, model } = &self.stamp;
-        let object = "chat.completion.chunk";
-        let chunk = Completion {
-            id,
-            object,
-            created: *created,
-            model,
-            choices,
-            usage,
-        };
-        event(&mut self.out, &chunk);
-    }
-
-    fn error(&mut self, error: &ErrorBody) {
-        event(&mut self.out, &Envelope { error });
-    }
-}
-
-fn event(out: &mut Vec<u8>, json: &impl Serialize) {
-    out.extend_from_slice(b"data: ");
-    // Into memory, and of types without maps whose keys could be other than strings.
-    if serde_json::to_writer(&mut *out, json).is_ok() {
-        out.extend_from_slice(b"\n\n");
-    }
 }

@@ -139,12 +139,14 @@ impl<'a> Completion<'a> {
         self.usage.is_some() && self.choices.as_ref().is_some_and(Vec::is_empty)
     }
 
-    /// Choices that finished.
+    /// Choices that finished. Some servers send an empty reason until then.
     pub(super) fn finished(&self) -> u64 {
-        let choices = self.choices.iter().flatten();
-        choices
-            .filter(|choice| choice.finish_reason.is_some())
-            .count() as u64
+        let reasons = self
+            .choices
+            .iter()
+            .flatten()
+            .filter_map(|choice| choice.finish_reason);
+        reasons.filter(|reason| reason.get() != "\"\"").count() as u64
     }
 
     /// Notes model, text, usage and error.

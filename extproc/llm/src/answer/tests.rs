@@ -202,3 +202,16 @@ fn usage_without_output_is_no_usage_once_an_answer_with_text_is_complete() {
     answer.on_body(&Bytes::from("data: [DONE]\n\n"), true);
     assert_eq!(answer.outcome().usage, None);
 }
+
+#[test]
+fn answer_is_complete_when_every_choice_has_a_reason() {
+    let body = r#"{"model":"m","messages":[],"stream":true,"n":2}"#;
+    let request = ChatRequest::parse(body.as_bytes()).unwrap();
+    let mut answer = Answer::new(&openai(), &request, 1, "id");
+    answer.on_head(200, Some("text/event-stream"));
+    for (reason, is_complete) in [("", false), ("stop", false), ("length", true)] {
+        let event = format!("data: {{\"choices\":[{{\"finish_reason\":\"{reason}\"}}]}}\n\n");
+        answer.on_body(&Bytes::from(event), false);
+        assert_eq!(answer.outcome().complete, is_complete, "after {reason:?}");
+    }
+}
