@@ -243,3 +243,6 @@ async fn report_first_rejection(
     report.problems.push(refused(&rejection));
     publish_report(&reports, report);
 }
+
+#[cfg(test)]
+mod tests;

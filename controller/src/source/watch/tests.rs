@@ -37,7 +37,8 @@ async fn each_way_to_change_a_folder_is_told() {
     fs::write(&a, "a: 1").unwrap();
     let mut changes = events_only(dir.path());
     settle(&mut changes).await;
-    let steps: [(&str, Box<dyn Fn()>); 4] = [
+    type Step<'a> = (&'a str, Box<dyn Fn() + 'a>);
+    let steps: [Step<'_>; 4] = [
         (
             "a write in place",
             Box::new(|| fs::write(&a, "a: 2").unwrap()),

@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
-use tollgate_controller::infra::envoy_binary::{EnvoySearch, find_envoy};
-use tollgate_controller::infra::envoy_process::EnvoyState;
-use tollgate_controller::infra::runtime_dir::RuntimeDir;
-use tollgate_controller::reconcile::{Inputs, Report};
-use tollgate_controller::source::folder::Manifests;
-use tollgate_controller::standalone::{Standalone, StandaloneConfig};
 use tollgate_translate::{CONTROLLER_NAME, Mode, Options, Standalone as StandaloneOptions};
 use tollgate_xds::BuildOptions;
+
+use super::{Standalone, StandaloneConfig};
+use crate::infra::envoy_binary::{EnvoySearch, find_envoy};
+use crate::infra::envoy_process::EnvoyState;
+use crate::infra::runtime_dir::RuntimeDir;
+use crate::reconcile::{Inputs, Report};
+use crate::source::folder::Manifests;
 
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -99,12 +100,7 @@ async fn start(manifests: PathBuf, port: u16) -> Running {
                 cluster_domain: "cluster.local".to_string(),
                 mode,
             },
-            build: BuildOptions {
-                extproc_socket: runtime.path().join("extproc.sock"),
-                extproc_message_timeout_ms: 1000,
-                body_bytes_max: 1 << 20,
-                system_ca_path: "/etc/ssl/certs/ca-certificates.crt".into(),
-            },
+            build: BuildOptions::new(runtime.path().join("extproc.sock")),
         },
         runtime_dir: runtime.path().to_path_buf(),
         envoy: envoy.path,
@@ -202,7 +198,6 @@ async fn a_saved_change_is_live_in_half_a_second_and_drops_no_request() {
         fastest = fastest.min(saved.elapsed());
     }
     assert!(fastest < Duration::from_millis(500), "{fastest:?}");
-    println!("fastest change: {fastest:?}");
     running.gateway.shutdown().await;
 }
 
