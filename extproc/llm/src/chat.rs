@@ -44,10 +44,10 @@ pub struct InputShape {
     pub images: u64,
     /// Audio parts.
     pub audios: u64,
-    /// File parts.
+    /// File parts, and image parts that are PDFs.
     pub files: u64,
-    /// Bytes of the body inside image parts: pixels, not text.
-    pub image_bytes: u64,
+    /// Bytes of the body inside image parts and PDF files: not text.
+    pub binary_bytes: u64,
     /// Bytes of the body inside audio parts.
     pub audio_bytes: u64,
     /// Features that make a provider put a prompt of its own before the messages: tools (one,

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod chat;
 pub mod error;
 mod json;
+mod media_url;
 pub mod tokens;
 pub mod translate;
 pub mod usage;

@@ -69,7 +69,7 @@ impl Encoding {
 /// A true upper bound on the input tokens of a request for any tokenizer that makes at least one
 /// byte of each token: cheap, needs only the shape.
 ///
-/// Bytes of images are not text; an image costs at most what the dearest known model takes for
+/// Bytes of images and PDFs are not text; an image costs at most what the dearest known model takes for
 /// one, see [`input_bound_for`] for the model's own. What files cost is bounded by documented
 /// page limits, see the table in the source.
 pub fn input_bound(input: &InputShape) -> u64 {
@@ -133,7 +133,7 @@ fn base_name(model: &str) -> &str {
 fn bound(input: &InputShape, image_tokens_max: u64) -> u64 {
     let text_bytes = input
         .body_bytes
-        .saturating_sub(input.image_bytes)
+        .saturating_sub(input.binary_bytes)
         .saturating_sub(input.audio_bytes);
     text_bytes
         .saturating_add(REQUEST_OVERHEAD)

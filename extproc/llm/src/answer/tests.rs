@@ -215,3 +215,94 @@ fn answer_is_complete_when_every_choice_has_a_reason() {
         assert_eq!(answer.outcome().complete, is_complete, "after {reason:?}");
     }
 }
+
+/// What a whole Anthropic answer becomes.
+fn translated(status: u16, body: &str) -> serde_json::Value {
+    let mut answer = answer(anthropic(), false);
+    answer.on_head(status, Some("application/json"));
+    match answer.on_body(&Bytes::copy_from_slice(body.as_bytes()), true) {
+        BodyChange::Replace(out) => serde_json::from_slice(&out).unwrap(),
+        BodyChange::Keep => panic!("kept"),
+    }
+}
+
+#[test]
+fn every_stop_reason_has_a_finish_reason() {
+    for (stop, finish) in [
+        ("end_turn", "stop"),
+        ("stop_sequence", "stop"),
+        ("pause_turn", "stop"),
+        ("max_tokens", "length"),
+        ("model_context_window_exceeded", "length"),
+        ("tool_use", "tool_calls"),
+        ("refusal", "content_filter"),
+        ("invented_later", "stop"),
+    ] {
+        let body = format!(r#"{{"content":[],"stop_reason":"{stop}"}}"#);
+        let completion = translated(200, &body);
+        assert_eq!(completion["choices"][0]["finish_reason"], finish, "{stop}");
+        assert!(completion["choices"][0]["message"]["content"].is_null());
+    }
+}
+
+#[test]
+fn every_anthropic_error_has_an_openai_type_and_code() {
+    let null = serde_json::Value::Null;
+    for (status, kind, expected, code) in [
+        (
+            400,
+            "invalid_request_error",
+            "invalid_request_error",
+            null.clone(),
+        ),
+        (
+            401,
+            "authentication_error",
+            "invalid_request_error",
+            "invalid_api_key".into(),
+        ),
+        (
+            403,
+            "permission_error",
+            "invalid_request_error",
+            "permission_denied".into(),
+        ),
+        (
+            404,
+            "not_found_error",
+            "invalid_request_error",
+            "model_not_found".into(),
+        ),
+        (
+            413,
+            "request_too_large",
+            "invalid_request_error",
+            "request_too_large".into(),
+        ),
+        (
+            429,
+            "rate_limit_error",
+            "rate_limit_error",
+            "rate_limit_exceeded".into(),
+        ),
+        (500, "api_error", "server_error", null.clone()),
+        (529, "overloaded_error", "server_error", "overloaded".into()),
+        (418, "invented_later", "invalid_request_error", null.clone()),
+        (599, "invented_later", "server_error", null),
+    ] {
+        let body = format!(r#"{{"type":"error","error":{{"type":"{kind}","message":"m \"q\""}}}}"#);
+        let error = &translated(status, &body)["error"];
+        assert_eq!(
+            (&error["type"], &error["code"]),
+            (&expected.into(), &code),
+            "{kind}"
+        );
+        assert_eq!(error["message"], "m \"q\"");
+    }
+}
+
+#[test]
+fn error_body_of_any_length_is_cut_to_its_bound() {
+    let error = &translated(502, &"é".repeat(10_000))["error"];
+    assert_eq!(error["message"].as_str().map(str::len), Some(4 << 10));
+}

@@ -9,7 +9,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::InputShape;
-use crate::json::Text;
+use crate::{json::Text, media_url};
 
 /// Reads the value of `messages`.
 pub(super) struct Messages<'t> {
@@ -129,16 +129,24 @@ fn count_parts(content: &RawValue, shape: &mut InputShape) -> Result<(), serde_j
         fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
             while let Some(part) = seq.next_element::<&RawValue>()? {
                 let bytes = part.get().len() as u64;
-                match part_kind(part).map_err(A::Error::custom)? {
+                let (kind, is_pdf) = part_kind(part).map_err(A::Error::custom)?;
+                match kind {
+                    PartKind::Image if is_pdf => {
+                        self.0.files += 1;
+                        self.0.binary_bytes += bytes;
+                    }
                     PartKind::Image => {
                         self.0.images += 1;
-                        self.0.image_bytes += bytes;
+                        self.0.binary_bytes += bytes;
                     }
                     PartKind::Audio => {
                         self.0.audios += 1;
                         self.0.audio_bytes += bytes;
                     }
-                    PartKind::File => self.0.files += 1,
+                    PartKind::File => {
+                        self.0.files += 1;
+                        self.0.binary_bytes += if is_pdf { bytes } else { 0 };
+                    }
                     PartKind::Other => {}
                 }
             }
@@ -148,16 +156,43 @@ fn count_parts(content: &RawValue, shape: &mut InputShape) -> Result<(), serde_j
     serde_json::Deserializer::from_str(content.get()).deserialize_seq(Parts(shape))
 }
 
-/// The kind of a part; a string among the parts is text. A second `type` is an error, so that
-/// the gateway and the provider cannot read different kinds.
-fn part_kind(part: &RawValue) -> Result<PartKind, serde_json::Error> {
+/// The kind of a part, and whether it is a PDF; a string among the parts is text. A field that is
+/// given twice is an error, so that the gateway and the provider cannot read different ones.
+fn part_kind(part: &RawValue) -> Result<(PartKind, bool), serde_json::Error> {
     #[derive(Deserialize)]
-    struct Part {
+    struct Part<'a> {
         r#type: Option<PartKind>,
+        #[serde(borrow)]
+        image_url: Option<&'a RawValue>,
+        #[serde(borrow)]
+        file: Option<&'a RawValue>,
     }
     if part.get().starts_with('"') {
-        return Ok(PartKind::Other);
+        return Ok((PartKind::Other, false));
     }
-    let part: Part = serde_json::from_str(part.get())?;
-    Ok(part.r#type.unwrap_or(PartKind::Other))
+    let part: Part<'_> = serde_json::from_str(part.get())?;
+    let kind = part.r#type.unwrap_or(PartKind::Other);
+    let media = match kind {
+        PartKind::Image => part.image_url,
+        PartKind::File => part.file,
+        PartKind::Audio | PartKind::Other => None,
+    };
+    Ok((kind, media.is_some_and(is_pdf)))
+}
+
+/// `"url"`, `{"url": …}` or `{"file_data": …}` of a PDF.
+fn is_pdf(media: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    struct Address<'a> {
+        #[serde(borrow)]
+        url: Option<Text<'a>>,
+        #[serde(borrow)]
+        file_data: Option<Text<'a>>,
+    }
+    if let Ok(Text(url)) = serde_json::from_str(media.get()) {
+        return media_url::is_pdf(&url);
+    }
+    let address = serde_json::from_str::<Address<'_>>(media.get()).ok();
+    let url = address.and_then(|address| address.url.or(address.file_data));
+    url.is_some_and(|url| media_url::is_pdf(&url.0))
 }

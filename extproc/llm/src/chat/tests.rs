@@ -183,7 +183,25 @@ fn parts_are_counted_by_kind_even_when_the_kind_is_escaped() {
         (input.images, input.audios, input.files, input.messages),
         (1, 1, 1, 2)
     );
-    assert_eq!(input.image_bytes, image.len() as u64);
+    assert_eq!(input.binary_bytes, image.len() as u64);
     assert_eq!(input.audio_bytes, audio.len() as u64);
     assert_eq!(input.hidden_prompts, 1);
+}
+
+#[test]
+fn pdf_counts_as_a_file_however_it_is_sent() {
+    for part in [
+        r#"{"type":"image_url","image_url":{"url":"https://example.com/a.\u0070df"}}"#,
+        r#"{"type":"image_url","image_url":"data:application/pdf;base64,AAAA"}"#,
+        r#"{"type":"file","file":{"file_data":"data:application/pdf;base64,AAAA"}}"#,
+    ] {
+        let body = format!(r#"{{"model":"m","messages":[{{"content":[{part}]}}]}}"#);
+        let input = parse(&body).unwrap().input;
+        assert_eq!((input.images, input.files), (0, 1), "{part}");
+        assert_eq!(input.binary_bytes, part.len() as u64, "{part}");
+    }
+    let text = r#"{"type":"file","file":{"file_data":"data:text/plain;base64,AAAA"}}"#;
+    let body = format!(r#"{{"model":"m","messages":[{{"content":[{text}]}}]}}"#);
+    let input = parse(&body).unwrap().input;
+    assert_eq!((input.files, input.binary_bytes), (1, 0));
 }

@@ -9,9 +9,10 @@ use super::{
     client::File,
     wire::{BlockKind, Source},
 };
-use crate::InvalidRequest;
-
-const PDF: &str = "application/pdf";
+use crate::{
+    InvalidRequest,
+    media_url::{PDF, data_uri, is_pdf},
+};
 
 /// An `image_url`. One that is a PDF becomes a document.
 pub(super) fn image<'a>(url: Cow<'a, str>, param: &str) -> Result<BlockKind<'a>, InvalidRequest> {
@@ -48,8 +49,7 @@ pub(super) fn image<'a>(url: Cow<'a, str>, param: &str) -> Result<BlockKind<'a>,
             "must be a base64 data: URI or begin with http:// or https://",
         ));
     }
-    let path = url.split(['?', '#']).next().unwrap_or_default();
-    if path.to_ascii_lowercase().ends_with(".pdf") {
+    if is_pdf(&url) {
         Ok(document(Source::Url { url }, None))
     } else {
         Ok(BlockKind::Image {
@@ -126,18 +126,6 @@ fn image_of<'a>(media_type: &'static str, data: Cow<'a, str>) -> BlockKind<'a> {
 
 fn document<'a>(source: Source<'a>, title: Option<Cow<'a, str>>) -> BlockKind<'a> {
     BlockKind::Document { source, title }
-}
-
-/// Media type and data of `data:{type};base64,{data}`.
-fn data_uri(uri: &str) -> Option<(&str, &str)> {
-    let scheme = uri.get(..5)?;
-    if !scheme.eq_ignore_ascii_case("data:") {
-        return None;
-    }
-    let (head, data) = uri.get(5..)?.split_once(',')?;
-    let head = head.strip_suffix(";base64")?;
-    // Parameters (`;charset=…`) do not matter.
-    Some((head.split(';').next().unwrap_or(head), data))
 }
 
 /// `suffix` of `whole`, borrowed where `whole` is.
