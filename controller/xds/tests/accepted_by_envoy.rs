@@ -98,3 +98,30 @@ async fn a_listener_that_cannot_be_bound_is_reported_with_the_reason() {
     assert_eq!(rejection.kind, tollgate_xds::ResourceType::Listener);
     assert!(rejection.error.contains("in use"), "{}", rejection.error);
 }
+
+/// The endpoints stay the same, so nothing new is to be said about them; the changed cluster
+/// waits for them all the same.
+#[tokio::test]
+async fn a_change_of_a_cluster_takes_effect_while_its_endpoints_stay() {
+    let upstream = upstream::start_http1_only().await;
+    let port = free_port();
+    let with = |protocol| {
+        let mut gateway = one_route(port, upstream);
+        let route = &mut gateway.listeners[0].virtual_hosts[0].routes[0];
+        if let ir::HttpAction::Forward(backends) = &mut route.action
+            && let Ok(destination) = &mut backends[0].destination
+        {
+            destination.protocol = protocol;
+        }
+        gateway
+    };
+    let url = format!("http://127.0.0.1:{port}/");
+    let mut envoy = Envoy::start(&with(ir::UpstreamProtocol::Http2)).await;
+    assert_ne!(reqwest::get(&url).await.unwrap().status(), 200);
+    let sent = Instant::now();
+    envoy.send(&with(ir::UpstreamProtocol::Http1));
+    envoy.wait_live().await;
+    while reqwest::get(&url).await.unwrap().status() != 200 {
+        assert!(sent.elapsed() < Duration::from_secs(3), "not in effect");
+    }
+}

@@ -218,7 +218,8 @@ impl KindState {
         }
     }
 
-    fn forget(&mut self, name: &str) {
+    /// Forgets that a resource was sent: it is sent again if the client still wants it.
+    pub(super) fn forget(&mut self, name: &str) {
         self.sent.remove(name);
         self.accepted.remove(name);
         if let Some(pending) = &mut self.pending {

@@ -1,6 +1,5 @@
-//! One delta ADS stream as a state machine: requests and snapshots in, responses out. Kinds are
-//! sent one after the other, each when the one before has been answered (make before break), and
-//! what others may still refer to is removed last.
+//! One delta ADS stream as a state machine: requests and snapshots in, responses out. What others
+//! refer to is made before them and removed after them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +11,29 @@ use envoy::discovery::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
 use super::Rejection;
 use super::kind::{KindState, Phase, Verdict};
 use crate::{ResourceType, Snapshot};
+
+/// What is sent together, and before what: a step waits until the one before is answered.
+///
+/// Envoy answers for clusters when all of them are warm, which they are not without their
+/// endpoints and secrets: so these go in one step. Then routes may name the clusters. Listeners
+/// and routes go away with their updates: nobody refers to them. Clusters go when no route names
+/// them any more, then what only they used.
+const SENDING_ORDER: &[&[(ResourceType, Phase)]] = &[
+    &[
+        (ResourceType::Cluster, Phase::Updates),
+        (ResourceType::Endpoint, Phase::Updates),
+        (ResourceType::Secret, Phase::Updates),
+    ],
+    &[
+        (ResourceType::Listener, Phase::Removals),
+        (ResourceType::Route, Phase::Removals),
+    ],
+    &[(ResourceType::Cluster, Phase::Removals)],
+    &[
+        (ResourceType::Endpoint, Phase::Removals),
+        (ResourceType::Secret, Phase::Removals),
+    ],
+];
 
 /// State of one stream.
 #[derive(Debug)]
@@ -53,18 +75,46 @@ impl StreamState {
 
     /// The next thing to say, until there is none.
     pub(super) fn next_response(&mut self) -> Option<DeltaDiscoveryResponse> {
-        for (kind, phase) in sending_order() {
-            let state = self.kinds.entry(kind).or_default();
-            let nonce = self.next_nonce.to_string();
-            if let Some(response) = state.next_response(kind, &self.snapshot, phase, nonce) {
-                self.next_nonce += 1;
-                return Some(response);
+        for step in SENDING_ORDER {
+            for &(kind, phase) in *step {
+                if let Some(response) = self.next_of(kind, phase) {
+                    return Some(response);
+                }
             }
-            if !state.is_settled(kind, &self.snapshot, phase) {
+            if !step
+                .iter()
+                .all(|&(kind, phase)| self.is_settled(kind, phase))
+            {
                 return None;
             }
         }
         None
+    }
+
+    fn next_of(&mut self, kind: ResourceType, phase: Phase) -> Option<DeltaDiscoveryResponse> {
+        let nonce = self.next_nonce.to_string();
+        let state = self.kinds.entry(kind).or_default();
+        let response = state.next_response(kind, &self.snapshot, phase, nonce)?;
+        self.next_nonce += 1;
+        if kind == ResourceType::Cluster {
+            self.repeat_endpoints(&response);
+        }
+        Some(response)
+    }
+
+    fn is_settled(&self, kind: ResourceType, phase: Phase) -> bool {
+        self.kinds
+            .get(&kind)
+            .is_none_or(|state| state.is_settled(kind, &self.snapshot, phase))
+    }
+
+    /// A changed cluster starts over and waits for its endpoints, but Envoy does not ask again
+    /// for those that it has asked for before (seen on 1.40): they are sent once more.
+    fn repeat_endpoints(&mut self, clusters: &DeltaDiscoveryResponse) {
+        let endpoints = self.kinds.entry(ResourceType::Endpoint).or_default();
+        for cluster in &clusters.resources {
+            endpoints.forget(&cluster.name);
+        }
     }
 
     /// Version of the snapshot that the client has accepted whole, removals included.
@@ -80,20 +130,4 @@ impl StreamState {
             .all(|kind| self.kinds.get(kind).is_some_and(KindState::is_asked));
         (asked && accepted).then(|| self.snapshot.version())
     }
-}
-
-/// Updates of all kinds first. Listeners and routes go away with their updates: nobody refers to
-/// them. Clusters go when no route names them any more, then what only they used.
-fn sending_order() -> impl Iterator<Item = (ResourceType, Phase)> {
-    [
-        (ResourceType::Cluster, Phase::Updates),
-        (ResourceType::Endpoint, Phase::Updates),
-        (ResourceType::Secret, Phase::Updates),
-        (ResourceType::Listener, Phase::Removals),
-        (ResourceType::Route, Phase::Removals),
-        (ResourceType::Cluster, Phase::Removals),
-        (ResourceType::Endpoint, Phase::Removals),
-        (ResourceType::Secret, Phase::Removals),
-    ]
-    .into_iter()
 }

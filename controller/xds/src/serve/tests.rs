@@ -179,6 +179,27 @@ fn updates_come_first_and_a_cluster_goes_when_no_route_names_it_any_more() {
 }
 
 #[test]
+fn a_changed_cluster_gets_its_endpoints_again_although_they_are_the_same() {
+    let names = [
+        (Cluster, "a=1"),
+        (Cluster, "b"),
+        (Endpoint, "a"),
+        (Endpoint, "b"),
+    ];
+    let mut state = settled(&snapshot(&[&names[..], &[(Listener, "l")]].concat()));
+    let names = [
+        (Cluster, "a=2"),
+        (Cluster, "b"),
+        (Endpoint, "a"),
+        (Endpoint, "b"),
+    ];
+    let after = snapshot(&[&names[..], &[(Listener, "l")]].concat());
+    state.on_snapshot(Arc::clone(&after));
+    assert_eq!(run(&mut state), ["Cluster +a", "Endpoint +a"]);
+    assert_eq!(state.live(), Some(after.version()));
+}
+
+#[test]
 fn a_refusal_is_reported_with_its_names_and_not_offered_again() {
     let mut state = settled(&snapshot(&[(Cluster, "a"), (Listener, "l")]));
     let bad = snapshot(&[(Cluster, "a"), (Listener, "l=bad")]);

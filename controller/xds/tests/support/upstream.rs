@@ -6,6 +6,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 #[derive(Clone)]
@@ -55,4 +56,22 @@ async fn answer(
         "body": if body.len() < 1000 { String::from_utf8_lossy(&body).into_owned() } else { String::new() },
     });
     (upstream.status, axum::Json(description)).into_response()
+}
+
+/// Starts an upstream that speaks HTTP/1.1 and nothing else, and answers 200; returns its port.
+pub async fn start_http1_only() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut buffer = [0; 4096];
+                let _ = socket.read(&mut buffer).await;
+                let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+                let _ = socket.write_all(answer).await;
+            });
+        }
+    });
+    port
 }
