@@ -58,7 +58,7 @@ pub(crate) fn ai_backend(rule_id: &str, position: usize) -> String {
     format!("{rule_id}/{position}")
 }
 
-/// Name of the cluster of a backend of an AI rule.
+/// Name of the cluster of a backend of an AI rule. The proxy routes by its prefix, `ai/{rule_id}/`.
 pub(crate) fn ai_cluster(rule_id: &str, position: usize) -> String {
-    format!("airoute/{rule_id}/backend/{position}")
+    format!("ai/{rule_id}/{position}")
 }
