@@ -1,0 +1,220 @@
+//! `tollgate run`: the gateway in one process, and Envoy. Wires the parts; decides nothing.
+
+mod origin;
+
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use serde_json::json;
+use tokio::{signal::unix, sync::watch};
+use tollgate_budget::{Clock, MemoryStore, store::memory::Bounds};
+use tollgate_controller::{
+    infra::{
+        envoy_binary::{EnvoySearch, find_envoy},
+        runtime_dir::RuntimeDir,
+    },
+    reconcile::Inputs,
+    standalone::{Standalone, StandaloneConfig},
+};
+use tollgate_extproc::{Host, HostConfig, Telemetry};
+use tollgate_xds::BuildOptions;
+
+use crate::{
+    admin::{self, Shown},
+    args::RunArgs,
+    load, logging,
+    metrics::Metrics,
+    output,
+};
+use origin::Origin;
+
+/// Connections of clients that may be open at a time.
+const CONNECTIONS_MAX: u64 = 50_000;
+
+pub(crate) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    logging::start(&args.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    let done = runtime.block_on(serve(args));
+    // Counting threads may be in the middle of a text; nobody waits for them.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
+    load::require(&args.source.paths)?;
+    if args.source.port == 0 {
+        args.source.port = free_port(args.source.bind)?;
+    }
+    let origin = Origin::find(&args.source.paths).await?;
+    let options = load::options(args.source.port, args.source.bind, &args.source.provider_url)?;
+    let admin_address = SocketAddr::new(args.admin_bind, args.admin_port);
+    let admin_listener = admin::bind(admin_address).await?;
+    let admin_address = admin_listener.local_addr().context("read the admin address")?;
+    let envoy = find_envoy(&EnvoySearch::from_environment(args.envoy.clone()), &output::error).await?;
+    if let Some(version) = &envoy.other_version {
+        tracing::warn!(%version, "this Envoy is not the version that Tollgate is tested with");
+    }
+
+    let folder = RuntimeDir::new().context("make a private folder")?;
+    let socket = folder.path().join("extproc.sock");
+    let metrics = Metrics::new()?;
+    let store = Arc::new(MemoryStore::new(Clock::system(), Bounds::default()));
+    let host_config = HostConfig { body_bytes_max: args.body_limit, ..HostConfig::default() };
+    let host = Host::new(host_config, store, Telemetry::new(&metrics.meter()));
+
+    let (stop, stopped) = watch::channel(false);
+    let extproc = tokio::spawn({
+        let (host, socket, stopped) = (Arc::clone(&host), socket.clone(), stopped.clone());
+        async move { tollgate_extproc::serve(host, &socket, until(stopped)).await }
+    });
+    let renewal = tokio::spawn({
+        let host = Arc::clone(&host);
+        async move { host.renew_holds().await }
+    });
+    let mut build = BuildOptions::new(socket);
+    build.body_bytes_max = args.body_limit;
+    let manifests = origin.manifests();
+    let inputs = Inputs {
+        manifests: manifests.clone(),
+        environment: Arc::new(|name| std::env::var(name).ok()),
+        options: options.clone(),
+        build,
+    };
+    let mut standalone = Standalone::start(StandaloneConfig {
+        inputs,
+        runtime_dir: folder.path().to_path_buf(),
+        envoy: envoy.path,
+        concurrency: args.concurrency,
+        envoy_log_level: "warning".to_string(),
+        connections_max: CONNECTIONS_MAX,
+        drain_max: Duration::from_secs(args.drain_timeout),
+    })
+    .await?;
+    let routes = tokio::spawn(follow_bundles(Arc::clone(&host), standalone.bundle.clone()));
+    let admin = tokio::spawn(admin::serve(
+        admin_listener,
+        Arc::new(shown(metrics, &host, &standalone)),
+        until(stopped),
+    ));
+
+    let listeners = load::translated(&manifests, &options).gateway.listeners;
+    let address = listeners.first().map(|listener| SocketAddr::new(listener.address, listener.port));
+    let ready = standalone.ready.clone();
+    let failure = tokio::select! {
+        signal = stop_signal() => signal.err(),
+        error = standalone.failed() => Some(error),
+        ended = extproc => Some(ended_early("the ext_proc service", ended)),
+        ended = admin => Some(ended_early("the admin endpoint", ended)),
+        error = announce(ready, address, admin_address, &origin) => Some(error),
+    };
+    tracing::info!("stopping: requests in flight are given time to end");
+    standalone.shutdown().await;
+    stop.send_replace(true);
+    routes.abort();
+    renewal.abort();
+    failure.map_or(Ok(()), Err)
+}
+
+/// Says that the gateway serves, once it does. Never returns unless waiting becomes pointless.
+async fn announce(
+    mut ready: watch::Receiver<bool>,
+    address: Option<SocketAddr>,
+    admin: SocketAddr,
+    origin: &Origin,
+) -> anyhow::Error {
+    if ready.wait_for(|ready| *ready).await.is_err() {
+        return anyhow::anyhow!("the gateway ended before it was ready");
+    }
+    let reachable = |address: SocketAddr| {
+        let mut address = address;
+        if address.ip().is_unspecified() {
+            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        format!("http://{address}")
+    };
+    match address.map(reachable) {
+        Some(url) => {
+            output::result(&format!("ready {url}/v1 (admin {})", reachable(admin)));
+            if let Some(hint) = origin.hint(&url) {
+                output::result(&hint);
+            }
+        }
+        None => {
+            output::result(&format!("ready, but no listener is in effect (admin {})", reachable(admin)));
+        }
+    }
+    std::future::pending().await
+}
+
+async fn follow_bundles(host: Arc<Host>, mut bundles: watch::Receiver<Arc<tollgate_bundle::Bundle>>) {
+    loop {
+        let bundle = Arc::clone(&bundles.borrow_and_update());
+        host.apply(&bundle);
+        if bundles.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn shown(metrics: Metrics, host: &Arc<Host>, standalone: &Standalone) -> Shown {
+    let ready = standalone.ready.clone();
+    let report = standalone.report.clone();
+    let envoy = standalone.envoy.clone();
+    let host = Arc::clone(host);
+    let envoy_state = envoy.clone();
+    Shown {
+        metrics,
+        ready: Box::new(move || match *ready.borrow() {
+            true => Ok(()),
+            false => Err(format!("not ready: Envoy is {:?}", *envoy_state.borrow())),
+        }),
+        status: Box::new(move || {
+            let report = report.borrow();
+            let problems: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
+            json!({
+                "objects": report.statuses,
+                "problems": problems,
+                "envoy": format!("{:?}", *envoy.borrow()),
+                "ejectedBackends": host.ejected(),
+                "callsInFlight": host.in_flight(),
+            })
+        }),
+    }
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+///
+/// # Errors
+///
+/// Signals cannot be received.
+pub(crate) async fn stop_signal() -> anyhow::Result<()> {
+    let mut terminate = unix::signal(unix::SignalKind::terminate()).context("wait for SIGTERM")?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupt = tokio::signal::ctrl_c() => interrupt.context("wait for Ctrl-C"),
+    }
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // A closed channel means that nobody will stop us any other way.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+fn ended_early(
+    what: &str,
+    ended: Result<anyhow::Result<()>, tokio::task::JoinError>,
+) -> anyhow::Error {
+    match ended {
+        Ok(Ok(())) => anyhow::anyhow!("{what} ended"),
+        Ok(Err(error)) => error.context(format!("{what} failed")),
+        Err(error) => anyhow::Error::from(error).context(format!("{what} failed")),
+    }
+}
+
+fn free_port(bind: std::net::IpAddr) -> anyhow::Result<u16> {
+    let listener = std::net::TcpListener::bind((bind, 0)).context("find a free port")?;
+    Ok(listener.local_addr()?.port())
+}
