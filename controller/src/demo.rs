@@ -11,9 +11,10 @@ pub const DEMO_KEY_BOB: &str = "sk-demo-bob";
 /// The model that the demo serves.
 pub const DEMO_MODEL: &str = "gpt-4";
 
-/// Tokens that each consumer may spend in a minute. The simulator answers a short question with
-/// some 50 tokens in all, so that about ten fit and one more does not.
-const TOKENS_PER_MINUTE: u64 = 600;
+/// Tokens that each consumer may spend in a minute. The simulator answers a greeting with 22
+/// tokens in all and a conversation with two tools takes some 500: a tour of the API fits, a loop
+/// of some 45 greetings does not.
+const TOKENS_PER_MINUTE: u64 = 1000;
 /// Output tokens held for a request that names no limit: a few requests at once fit.
 const OUTPUT_TOKENS: u64 = 128;
 
