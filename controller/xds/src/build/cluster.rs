@@ -47,7 +47,7 @@ pub(super) struct BuiltCluster {
 /// The protocol towards a cluster's endpoints.
 pub(super) enum HttpOptions {
     Http1,
-    Http2(Http2ProtocolOptions),
+    Http2(Box<Http2ProtocolOptions>),
 }
 
 /// The cluster of one backend of a plain HTTP route.
@@ -173,7 +173,7 @@ pub(super) fn build_circuit_breakers() -> CircuitBreakers {
 pub(super) fn http_options(options: HttpOptions, filters: Vec<HttpFilter>) -> HashMap<String, Any> {
     let protocol = match options {
         HttpOptions::Http1 => ProtocolConfig::HttpProtocolOptions(Http1ProtocolOptions::default()),
-        HttpOptions::Http2(http2) => ProtocolConfig::Http2ProtocolOptions(http2),
+        HttpOptions::Http2(http2) => ProtocolConfig::Http2ProtocolOptions(*http2),
     };
     let options = HttpProtocolOptions {
         upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(
@@ -197,7 +197,7 @@ impl From<ir::UpstreamProtocol> for HttpOptions {
     fn from(protocol: ir::UpstreamProtocol) -> Self {
         match protocol {
             ir::UpstreamProtocol::Http1 => Self::Http1,
-            ir::UpstreamProtocol::Http2 => Self::Http2(Http2ProtocolOptions::default()),
+            ir::UpstreamProtocol::Http2 => Self::Http2(Box::default()),
         }
     }
 }

@@ -136,7 +136,7 @@ fn build_cluster(name: &str, options: &BuildOptions) -> Cluster {
         load_assignment: Some(assignment),
         circuit_breakers: Some(clusters::build_circuit_breakers()),
         typed_extension_protocol_options: clusters::http_options(
-            clusters::HttpOptions::Http2(http2),
+            clusters::HttpOptions::Http2(Box::new(http2)),
             Vec::new(),
         ),
         ..Cluster::default()

@@ -24,6 +24,9 @@ pub(super) enum Phase {
 #[derive(Debug, Default)]
 pub(super) struct KindState {
     interest: Interest,
+    /// Whether anything was sent. A client that asks for everything waits for an answer, even if
+    /// there is nothing.
+    answered: bool,
     /// What the client was sent, by name: the version, or `None` for "there is no such".
     sent: BTreeMap<String, Option<String>>,
     /// What the client has confirmed, by name.
@@ -92,7 +95,7 @@ impl KindState {
         for name in subscribe {
             self.subscribe(name, first);
         }
-        self.answered(&nonce, error.map(|status| status.message))
+        self.on_answer(&nonce, error.map(|status| status.message))
     }
 
     /// The next response, if there is something to say and the last one was answered.
@@ -107,9 +110,10 @@ impl KindState {
             return None;
         }
         let changes = self.changes(kind, snapshot, phase);
-        if changes.is_empty() {
+        if changes.is_empty() && !self.awaits_answer() {
             return None;
         }
+        self.answered = true;
         let mut response = DeltaDiscoveryResponse {
             system_version_info: snapshot.version().to_string(),
             type_url: kind.type_url(),
@@ -141,7 +145,9 @@ impl KindState {
 
     /// Whether nothing waits to be sent or answered.
     pub(super) fn is_settled(&self, kind: ResourceType, snapshot: &Snapshot, phase: Phase) -> bool {
-        self.pending.is_none() && self.changes(kind, snapshot, phase).is_empty()
+        self.pending.is_none()
+            && !self.awaits_answer()
+            && self.changes(kind, snapshot, phase).is_empty()
     }
 
     /// Whether the client has confirmed exactly the resources of this snapshot.
@@ -155,6 +161,10 @@ impl KindState {
             count += 1;
         }
         self.pending.is_none() && count == self.accepted.len()
+    }
+
+    fn awaits_answer(&self) -> bool {
+        self.interest.wildcard && !self.answered
     }
 
     /// What the client does not know yet, by name; `None` is a removal.
@@ -227,7 +237,7 @@ impl KindState {
         }
     }
 
-    fn answered(&mut self, nonce: &str, error: Option<String>) -> Verdict {
+    fn on_answer(&mut self, nonce: &str, error: Option<String>) -> Verdict {
         let Some(pending) = self.pending.take_if(|pending| pending.nonce == nonce) else {
             return Verdict::None;
         };

@@ -141,6 +141,17 @@ fn a_first_request_without_names_gets_everything_and_later_only_what_changed() {
 }
 
 #[test]
+fn a_client_that_asks_for_everything_is_answered_even_if_there_is_nothing() {
+    let empty = snapshot(&[]);
+    let mut state = StreamState::new(Arc::clone(&empty));
+    state.on_request(request(Cluster));
+    state.on_request(request(Listener));
+    assert_eq!(run(&mut state), ["Cluster", "Listener"]);
+    assert_eq!(run(&mut state), Vec::<String>::new());
+    assert_eq!(state.live(), Some(empty.version()));
+}
+
+#[test]
 fn nothing_is_said_before_it_is_asked_for() {
     let mut state = StreamState::new(snapshot(&[(Cluster, "a"), (Listener, "l")]));
     assert_eq!(run(&mut state), Vec::<String>::new());
@@ -249,7 +260,7 @@ fn a_client_that_comes_back_gets_only_what_it_lacks_and_loses_what_is_gone() {
             ..request(kind)
         });
     }
-    assert_eq!(run(&mut state), ["Cluster +b", "Cluster -gone"]);
+    assert_eq!(run(&mut state), ["Cluster +b", "Listener", "Cluster -gone"]);
     assert_eq!(state.live(), Some(now.version()));
 }
 

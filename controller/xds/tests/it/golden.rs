@@ -1,11 +1,9 @@
 //! What the IR becomes, as protobuf JSON. `INSTA_UPDATE=always cargo test -p tollgate-xds`
 //! accepts; read the difference before.
 
-mod support;
-
+use crate::support::ir::{ai_rule, gateway, host, listener, local};
+use crate::support::rich;
 use insta::assert_yaml_snapshot;
-use support::ir::{ai_rule, gateway, host, listener, local};
-use support::rich;
 use tollgate_ir as ir;
 use tollgate_xds::{
     Admin, BootstrapOptions, BuildOptions, ResourceType, Snapshot, bootstrap, build, resources_json,

@@ -1,16 +1,14 @@
 //! AI routes on real Envoy: who chooses the cluster, what the retry filter sees, how large
 //! bodies may be, what Envoy's own answers look like.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::engine::Engine;
+use crate::support::envoy::{Envoy, free_port};
+use crate::support::ir::{ai_rule, forward, gateway, host, listener, local, named, prefix, route};
+use crate::support::upstream;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
-use support::engine::Engine;
-use support::envoy::{Envoy, free_port};
-use support::ir::{ai_rule, forward, gateway, host, listener, local, named, prefix, route};
-use support::upstream;
 use tollgate_ir as ir;
 
 /// The limit of bodies in these tests.

@@ -16,7 +16,7 @@ struct Upstream {
 }
 
 /// Starts an upstream that answers with this status; returns its port.
-pub async fn start(name: &'static str, status: u16) -> u16 {
+pub(crate) async fn start(name: &'static str, status: u16) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let upstream = Upstream {
@@ -59,7 +59,7 @@ async fn answer(
 }
 
 /// Starts an upstream that speaks HTTP/1.1 and nothing else, and answers 200; returns its port.
-pub async fn start_http1_only() -> u16 {
+pub(crate) async fn start_http1_only() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {

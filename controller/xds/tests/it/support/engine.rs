@@ -28,28 +28,28 @@ use envoy::well_known::{Struct, value};
 
 /// What one ext_proc stream saw.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// `SCOPE_METADATA` of the stream.
-    pub scope: Option<String>,
+    pub(crate) scope: Option<String>,
     /// Request headers.
-    pub headers: BTreeMap<String, String>,
+    pub(crate) headers: BTreeMap<String, String>,
     /// Bytes of the request body.
-    pub request_bytes: usize,
+    pub(crate) request_bytes: usize,
     /// `:status` of the answer.
-    pub status: Option<String>,
+    pub(crate) status: Option<String>,
     /// Bytes of the answer's body.
-    pub response_bytes: usize,
+    pub(crate) response_bytes: usize,
     /// Attribute of the retry filter: the backend that Envoy picked.
-    pub picked: Option<String>,
+    pub(crate) picked: Option<String>,
     /// What the listener's filter put into dynamic metadata.
-    pub note: Option<String>,
+    pub(crate) note: Option<String>,
     /// All attributes, as Debug shows them.
-    pub attributes: String,
+    pub(crate) attributes: String,
 }
 
 /// The record: one entry for each stream, in the order in which they were opened.
 #[derive(Clone, Default)]
-pub struct Engine {
+pub(crate) struct Engine {
     streams: Arc<Mutex<Vec<Seen>>>,
 }
 
@@ -59,7 +59,7 @@ type Responses = Pin<Box<dyn Stream<Item = Result<ProcessingResponse, Status>> +
 
 impl Engine {
     /// Serves at this socket.
-    pub fn start(socket: &Path) -> Self {
+    pub(crate) fn start(socket: &Path) -> Self {
         let engine = Self::default();
         let listener = UnixListener::bind(socket).unwrap();
         let service = ExternalProcessorServer::new(engine.clone())
@@ -78,12 +78,12 @@ impl Engine {
     }
 
     /// Streams of the listener's filter.
-    pub fn requests(&self) -> Vec<Seen> {
+    pub(crate) fn requests(&self) -> Vec<Seen> {
         self.select(false)
     }
 
     /// Streams of the filter on retries.
-    pub fn retries(&self) -> Vec<Seen> {
+    pub(crate) fn retries(&self) -> Vec<Seen> {
         self.select(true)
     }
 

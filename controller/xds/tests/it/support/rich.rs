@@ -7,10 +7,10 @@ use crate::support::ir::{
 };
 
 /// A self-signed authority (P-256, valid until 2036-11-18); its key was thrown away.
-pub const CA_PEM: &str = include_str!("ca.pem");
+pub(crate) const CA_PEM: &str = include_str!("ca.pem");
 
 /// Plain HTTP routing.
-pub fn http() -> ir::Gateway {
+pub(crate) fn http() -> ir::Gateway {
     let routes = vec![
         matched(),
         weights(),
@@ -41,7 +41,7 @@ pub fn http() -> ir::Gateway {
 }
 
 /// LLM traffic: providers with and without TLS, by name and by address, one of them invalid.
-pub fn ai() -> ir::Gateway {
+pub(crate) fn ai() -> ir::Gateway {
     let pem = ir::TrustedCa::Pem(CA_PEM.to_string());
     let rule = ai_rule(
         "default/llm/0",

@@ -1,13 +1,11 @@
 //! Real Envoy accepts what `build` renders, follows changes, and routes.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::envoy::{Envoy, free_port};
+use crate::support::ir::{forward, gateway, host, listener, local, prefix, route, with_tls};
+use crate::support::{rich, upstream};
 use serde_json::Value;
-use support::envoy::{Envoy, free_port};
-use support::ir::{forward, gateway, host, listener, local, prefix, route};
-use support::{rich, upstream};
 use tollgate_ir as ir;
 
 fn one_route(port: u16, upstream: u16) -> ir::Gateway {
@@ -124,4 +122,60 @@ async fn a_change_of_a_cluster_takes_effect_while_its_endpoints_stay() {
     while reqwest::get(&url).await.unwrap().status() != 200 {
         assert!(sent.elapsed() < Duration::from_secs(3), "not in effect");
     }
+}
+
+#[tokio::test]
+async fn a_change_of_a_cluster_takes_effect_while_its_authorities_stay() {
+    let port = free_port();
+    let with = |protocol| {
+        let pem = ir::TrustedCa::Pem(rich::CA_PEM.to_string());
+        let destination = ir::Destination {
+            protocol,
+            ..with_tls(local(8443), "localhost", pem)
+        };
+        let routes = vec![route("r", prefix("/"), forward("b", destination))];
+        gateway(vec![listener(port, vec![host("*", routes, Vec::new())])])
+    };
+    let mut envoy = Envoy::start(&with(ir::UpstreamProtocol::Http1)).await;
+    envoy.send(&with(ir::UpstreamProtocol::Http2));
+    // Envoy answers for a cluster when it is warm.
+    envoy.wait_live().await;
+}
+
+#[tokio::test]
+async fn a_new_route_to_a_new_cluster_is_never_without_it() {
+    let (first, second) = (
+        upstream::start("first", 200).await,
+        upstream::start("second", 200).await,
+    );
+    let port = free_port();
+    let with = |name: &str, upstream| {
+        let routes = vec![route("r", prefix("/"), forward(name, local(upstream)))];
+        gateway(vec![listener(port, vec![host("*", routes, Vec::new())])])
+    };
+    let mut envoy = Envoy::start(&with("b/0", first)).await;
+    let load = tokio::spawn(async move {
+        let client = reqwest::Client::new();
+        let mut statuses = std::collections::BTreeMap::new();
+        for _ in 0..400 {
+            let response = client
+                .get(format!("http://127.0.0.1:{port}/"))
+                .send()
+                .await
+                .unwrap();
+            *statuses.entry(response.status().as_u16()).or_insert(0) += 1;
+        }
+        statuses
+    });
+    for round in 1..20 {
+        let upstream = if round % 2 == 0 { first } else { second };
+        envoy.send(&with(&format!("b/{round}"), upstream));
+        envoy.wait_live().await;
+    }
+    let statuses = load.await.unwrap();
+    assert_eq!(
+        statuses.keys().copied().collect::<Vec<_>>(),
+        [200],
+        "{statuses:?}"
+    );
 }

@@ -18,7 +18,7 @@ use tollgate_xds::{
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where Envoy's binary is: `ENVOY_BIN`, else the place that `tollgate` downloads it to.
-pub fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("ENVOY_BIN") {
         return PathBuf::from(path);
     }
@@ -36,21 +36,24 @@ pub fn binary() -> PathBuf {
 }
 
 /// A running Envoy. Killed, with its files, when dropped; its log is shown when a test fails.
-pub struct Envoy {
+pub(crate) struct Envoy {
     directory: TempDir,
     snapshots: watch::Sender<Arc<Snapshot>>,
-    pub progress: watch::Receiver<Progress>,
-    pub options: BuildOptions,
+    pub(crate) progress: watch::Receiver<Progress>,
+    pub(crate) options: BuildOptions,
     _process: Child,
 }
 
 impl Envoy {
     /// Starts Envoy with this configuration and waits until it has accepted it.
-    pub async fn start(gateway: &ir::Gateway) -> Self {
+    pub(crate) async fn start(gateway: &ir::Gateway) -> Self {
         Self::start_with(gateway, |_| ()).await
     }
 
-    pub async fn start_with(gateway: &ir::Gateway, adjust: impl FnOnce(&mut BuildOptions)) -> Self {
+    pub(crate) async fn start_with(
+        gateway: &ir::Gateway,
+        adjust: impl FnOnce(&mut BuildOptions),
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut options = BuildOptions::new(directory.path().join("extproc.sock"));
         adjust(&mut options);
@@ -80,11 +83,14 @@ impl Envoy {
             _process: process,
         };
         envoy.wait_live().await;
+        for listener in &gateway.listeners {
+            wait_for_port(listener.port).await;
+        }
         envoy
     }
 
     /// Sends another configuration, without waiting; returns its version.
-    pub fn send(&self, gateway: &ir::Gateway) -> String {
+    pub(crate) fn send(&self, gateway: &ir::Gateway) -> String {
         let snapshot = Snapshot::new(&build(gateway, &self.options));
         let version = snapshot.version().to_string();
         self.snapshots.send(Arc::new(snapshot)).unwrap();
@@ -92,7 +98,7 @@ impl Envoy {
     }
 
     /// Waits until Envoy has accepted the newest configuration whole.
-    pub async fn wait_live(&mut self) {
+    pub(crate) async fn wait_live(&mut self) {
         let version = self.snapshots.borrow().version().to_string();
         let mut progress = self.progress.clone();
         let wait = progress.wait_for(|progress| {
@@ -105,7 +111,7 @@ impl Envoy {
         assert_eq!(progress.rejection, None, "{}", self.log());
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("envoy.log")).unwrap_or_default()
     }
 }
@@ -137,8 +143,21 @@ fn spawn(directory: &Path, config: &Value) -> Child {
         .unwrap()
 }
 
+/// Envoy has accepted a listener a moment before its workers listen.
+async fn wait_for_port(port: u16) {
+    let connect = async {
+        while tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .is_err()
+        {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, connect).await.unwrap();
+}
+
 /// A port that was free a moment ago.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     socket.local_addr().unwrap().port()
 }

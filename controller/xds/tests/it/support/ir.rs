@@ -5,16 +5,16 @@ use std::net::{IpAddr, Ipv4Addr};
 use tollgate_bundle as bundle;
 use tollgate_ir as ir;
 
-pub const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-pub fn gateway(listeners: Vec<ir::Listener>) -> ir::Gateway {
+pub(crate) fn gateway(listeners: Vec<ir::Listener>) -> ir::Gateway {
     ir::Gateway {
         listeners,
         ..ir::Gateway::default()
     }
 }
 
-pub fn listener(port: u16, virtual_hosts: Vec<ir::VirtualHost>) -> ir::Listener {
+pub(crate) fn listener(port: u16, virtual_hosts: Vec<ir::VirtualHost>) -> ir::Listener {
     ir::Listener {
         name: format!("default/gw/{port}"),
         address: LOOPBACK,
@@ -23,7 +23,11 @@ pub fn listener(port: u16, virtual_hosts: Vec<ir::VirtualHost>) -> ir::Listener 
     }
 }
 
-pub fn host(hostname: &str, routes: Vec<ir::HttpRoute>, rules: Vec<ir::AiRule>) -> ir::VirtualHost {
+pub(crate) fn host(
+    hostname: &str,
+    routes: Vec<ir::HttpRoute>,
+    rules: Vec<ir::AiRule>,
+) -> ir::VirtualHost {
     ir::VirtualHost {
         name: format!("default/gw/80/{hostname}"),
         hostname: ir::Hostname::parse(Some(hostname)),
@@ -32,7 +36,7 @@ pub fn host(hostname: &str, routes: Vec<ir::HttpRoute>, rules: Vec<ir::AiRule>) 
     }
 }
 
-pub fn route(name: &str, path: ir::PathMatch, action: ir::HttpAction) -> ir::HttpRoute {
+pub(crate) fn route(name: &str, path: ir::PathMatch, action: ir::HttpAction) -> ir::HttpRoute {
     ir::HttpRoute {
         name: name.to_string(),
         matches: ir::HttpMatch {
@@ -48,15 +52,15 @@ pub fn route(name: &str, path: ir::PathMatch, action: ir::HttpAction) -> ir::Htt
     }
 }
 
-pub fn prefix(path: &str) -> ir::PathMatch {
+pub(crate) fn prefix(path: &str) -> ir::PathMatch {
     ir::PathMatch::Prefix(path.to_string())
 }
 
-pub fn forward(name: &str, destination: ir::Destination) -> ir::HttpAction {
+pub(crate) fn forward(name: &str, destination: ir::Destination) -> ir::HttpAction {
     ir::HttpAction::Forward(vec![weighted(name, 1, Ok(destination))])
 }
 
-pub fn weighted(
+pub(crate) fn weighted(
     name: &str,
     weight: u32,
     destination: Result<ir::Destination, ir::InvalidBackend>,
@@ -69,15 +73,15 @@ pub fn weighted(
     }
 }
 
-pub fn local(port: u16) -> ir::Destination {
+pub(crate) fn local(port: u16) -> ir::Destination {
     destination(ir::Host::Ip(LOOPBACK), port)
 }
 
-pub fn named(name: &str, port: u16) -> ir::Destination {
+pub(crate) fn named(name: &str, port: u16) -> ir::Destination {
     destination(ir::Host::Dns(name.to_string()), port)
 }
 
-pub fn destination(host: ir::Host, port: u16) -> ir::Destination {
+pub(crate) fn destination(host: ir::Host, port: u16) -> ir::Destination {
     ir::Destination {
         endpoints: vec![ir::Endpoint {
             host,
@@ -89,7 +93,11 @@ pub fn destination(host: ir::Host, port: u16) -> ir::Destination {
     }
 }
 
-pub fn with_tls(destination: ir::Destination, sni: &str, ca: ir::TrustedCa) -> ir::Destination {
+pub(crate) fn with_tls(
+    destination: ir::Destination,
+    sni: &str,
+    ca: ir::TrustedCa,
+) -> ir::Destination {
     ir::Destination {
         tls: Some(ir::UpstreamTls {
             sni: sni.to_string(),
@@ -100,7 +108,7 @@ pub fn with_tls(destination: ir::Destination, sni: &str, ca: ir::TrustedCa) -> i
 }
 
 /// A rule whose backends are tried in this order; `None` is an invalid one.
-pub fn ai_rule(id: &str, destinations: Vec<Option<ir::Destination>>) -> ir::AiRule {
+pub(crate) fn ai_rule(id: &str, destinations: Vec<Option<ir::Destination>>) -> ir::AiRule {
     let backends = destinations.iter().zip(0..).map(|(destination, index)| {
         let id = format!("{id}/{index}");
         bundle::Backend {

@@ -1,0 +1,15 @@
+//! Tests of this crate's interface: goldens, and real Envoy. One binary, so that it links once.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod accepted_by_envoy;
+mod ai_on_envoy;
+mod golden;
+mod http_on_envoy;
+mod support;

@@ -1,0 +1,7 @@
+//! What the tests share.
+
+pub(crate) mod engine;
+pub(crate) mod envoy;
+pub(crate) mod ir;
+pub(crate) mod rich;
+pub(crate) mod upstream;
