@@ -45,7 +45,8 @@ pub enum ServeError {
 }
 
 /// Serves the newest snapshot at a Unix socket until `shutdown` is ready, and reports what
-/// Envoy makes of it. The socket is bound when this future is first polled.
+/// Envoy makes of it. The socket is bound when this future is first polled. Streams that are
+/// open at `shutdown` are ended; Envoy keeps what it has and tries to come back.
 ///
 /// # Errors
 /// If the socket cannot be bound or the transport fails.
@@ -59,11 +60,17 @@ pub async fn serve(
         path: path.to_path_buf(),
         source,
     })?;
+    let (serving, stopped) = watch::channel(());
     let ads = AggregatedDiscoveryServiceServer::new(Ads {
         snapshots,
         progress: Arc::new(progress),
+        stopped,
     })
     .max_decoding_message_size(REQUEST_BYTES_MAX);
+    let shutdown = async move {
+        shutdown.await;
+        drop(serving);
+    };
     tonic::transport::Server::builder()
         .add_service(ads)
         .serve_with_incoming_shutdown(UnixListenerStream::new(listener), shutdown)
@@ -74,6 +81,8 @@ pub async fn serve(
 struct Ads {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     progress: Arc<watch::Sender<Progress>>,
+    /// Its sender goes away when the server stops.
+    stopped: watch::Receiver<()>,
 }
 
 type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -99,10 +108,15 @@ impl AggregatedDiscoveryService for Ads {
         let (responses, queue) = mpsc::channel(RESPONSE_QUEUE);
         let snapshots = self.snapshots.clone();
         let progress = Arc::clone(&self.progress);
+        let mut stopped = self.stopped.clone();
         let requests = requests.into_inner();
         tokio::spawn(async move {
             progress.send_modify(|progress| progress.streams += 1);
-            run(requests, snapshots, &responses, &progress).await;
+            tokio::select! {
+                () = run(requests, snapshots, &responses, &progress) => {}
+                // Nothing is ever sent: this is the end of the sender.
+                _ = stopped.changed() => {}
+            }
             progress.send_modify(|progress| progress.streams -= 1);
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(queue))))

@@ -179,3 +179,14 @@ async fn a_new_route_to_a_new_cluster_is_never_without_it() {
         "{statuses:?}"
     );
 }
+
+#[tokio::test]
+async fn the_server_stops_while_envoy_is_connected_and_envoy_serves_on() {
+    let upstream = upstream::start("first", 200).await;
+    let port = free_port();
+    let mut envoy = Envoy::start(&one_route(port, upstream)).await;
+    assert_eq!(envoy.progress.borrow().streams, 1);
+    envoy.stop_server().await;
+    assert_eq!(envoy.progress.borrow().streams, 0);
+    assert_eq!(get(port, "/").await["upstream"], "first");
+}

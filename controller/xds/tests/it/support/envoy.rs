@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 use tollgate_ir as ir;
 use tollgate_xds::{
     Admin, BootstrapOptions, BuildOptions, Progress, Snapshot, bootstrap, build, serve,
@@ -41,6 +42,7 @@ pub(crate) struct Envoy {
     snapshots: watch::Sender<Arc<Snapshot>>,
     pub(crate) progress: watch::Receiver<Progress>,
     pub(crate) options: BuildOptions,
+    server: (oneshot::Sender<()>, JoinHandle<()>),
     _process: Child,
 }
 
@@ -62,10 +64,12 @@ impl Envoy {
             watch::channel(Arc::new(Snapshot::new(&build(gateway, &options))));
         let (sender, progress) = watch::channel(Progress::default());
         let path = xds_socket.clone();
-        tokio::spawn(async move {
-            serve(&path, receiver, sender, std::future::pending())
-                .await
-                .unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(async move {
+            let shutdown = async move {
+                let _ = stopped.await;
+            };
+            serve(&path, receiver, sender, shutdown).await.unwrap();
         });
         let config = bootstrap(&BootstrapOptions {
             node_id: "test".to_string(),
@@ -80,6 +84,7 @@ impl Envoy {
             snapshots,
             progress,
             options,
+            server: (stop, server),
             _process: process,
         };
         envoy.wait_live().await;
@@ -109,6 +114,16 @@ impl Envoy {
             Err(_) => panic!("{version} not live: {:?}", self.progress.borrow()),
         };
         assert_eq!(progress.rejection, None, "{}", self.log());
+    }
+
+    /// Stops the xDS server; returns when it has stopped.
+    pub(crate) async fn stop_server(&mut self) {
+        let (stop, server) = &mut self.server;
+        *stop = oneshot::channel().0;
+        tokio::time::timeout(PATIENCE, server)
+            .await
+            .unwrap()
+            .unwrap();
     }
 
     pub(crate) fn log(&self) -> String {
