@@ -145,18 +145,37 @@ impl Exchange {
 // === impl Chat ===
 
 impl Chat {
+    /// `None`: the tokenizer of the backend's model is not known.
     fn count_job(&self) -> Option<CountJob> {
-        let backend = self.rule.backends.get(self.backend)?;
-        let model = backend.model.as_deref().unwrap_or(&self.request.model);
-        let encoding = match backend.api {
-            tollgate_bundle::Api::Anthropic { .. } => None,
-            _ => tollgate_llm::tokens::Encoding::of_model(model),
-        }?;
+        let model = self.asked_model();
+        tollgate_llm::tokens::Encoding::of_model(model)?;
         Some(CountJob {
-            encoding,
+            model: model.to_string(),
             request: self.request.clone(),
             body: self.body.clone(),
         })
+    }
+
+    /// Model asked of the current attempt's provider.
+    fn asked_model(&self) -> &str {
+        self.rule
+            .backends
+            .get(self.backend)
+            .and_then(|backend| backend.model.as_deref())
+            .unwrap_or(&self.request.model)
+    }
+
+    /// Bound on the input for the current attempt's provider, from the body's length.
+    fn cheap_bound(&self) -> u64 {
+        tollgate_llm::tokens::input_bound(self.asked_model(), &self.request.input)
+    }
+
+    /// Fewest output tokens worth serving: each choice gets at least one.
+    fn output_min(&self) -> u64 {
+        self.rule
+            .output_tokens_min
+            .max(self.request.choices)
+            .min(self.output_want())
     }
 
     /// Output tokens that the request may produce, over all choices.

@@ -96,7 +96,7 @@ pub fn explain(
         rules,
         backends: Vec::new(),
         budgets: Vec::new(),
-        input_tokens_bound: tokens::input_bound(&request.input),
+        input_tokens_bound: tokens::input_bound(&request.model, &request.input),
         input_tokens: None,
         output_tokens_max: 0,
     };
@@ -164,8 +164,7 @@ fn describe(
     explanation.input_tokens = explanation
         .backends
         .first()
-        .and_then(|backend| tokens::Encoding::of_model(&backend.model))
-        .map(|encoding| tokens::count_input(encoding, request, body, usize::MAX));
+        .and_then(|backend| tokens::count_input(&backend.model, request, body, usize::MAX));
     explanation.output_tokens_max = request
         .output_tokens_max
         .unwrap_or(rule.rule.output_tokens_default)

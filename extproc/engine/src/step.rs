@@ -39,7 +39,7 @@ pub struct Forward {
 /// Counts a request's input tokens. CPU-bound.
 #[derive(Debug)]
 pub struct CountJob {
-    pub(crate) encoding: tokens::Encoding,
+    pub(crate) model: String,
     pub(crate) request: ChatRequest,
     pub(crate) body: Bytes,
 }
@@ -85,11 +85,12 @@ impl CountJob {
     /// Input tokens, exactly or bounded from above.
     pub fn run(&self) -> u64 {
         tokens::count_input(
-            self.encoding,
+            &self.model,
             &self.request,
             &self.body,
             COUNTED_TEXT_BYTES_MAX,
         )
+        .unwrap_or_else(|| tokens::input_bound(&self.model, &self.request.input))
     }
 }
 
@@ -103,10 +104,8 @@ impl EstimateJob {
         let input = if reported.input > 0 {
             reported.input
         } else {
-            let encoding =
-                tokens::Encoding::of_model(&self.model).unwrap_or(tokens::Encoding::O200k);
-            tokens::count_input(
-                encoding,
+            tokens::estimate_input(
+                &self.model,
                 &self.request,
                 &self.body,
                 COUNTED_TEXT_BYTES_MAX,

@@ -22,6 +22,13 @@ pub enum Encoding {
 /// cookbook, "How to count tokens with tiktoken"), 1 more to spare.
 const MESSAGE_OVERHEAD: u64 = 4;
 
+/// Around each message, and once to prime the answer (OpenAI cookbook, as above).
+const COOKBOOK_MESSAGE: u64 = 3;
+const COOKBOOK_PRIMING: u64 = 3;
+
+/// What is estimated for text beyond the cap: a usual ratio, never used for a bound.
+const BYTES_PER_TOKEN: u64 = 4;
+
 /// Priming of the answer (3 in the cookbook), and what begins a conversation in newer formats.
 const REQUEST_OVERHEAD: u64 = 16;
 
@@ -66,54 +73,77 @@ impl Encoding {
     }
 }
 
-/// A true upper bound on the input tokens of a request for any tokenizer that makes at least one
-/// byte of each token: cheap, needs only the shape.
+/// A true upper bound on the input tokens that `model` makes of a request, for any tokenizer that
+/// takes at least one byte for each token: cheap, needs only the shape.
 ///
-/// Bytes of images and PDFs are not text; an image costs at most what the dearest known model takes for
-/// one, see [`input_bound_for`] for the model's own. What files cost is bounded by documented
-/// page limits, see the table in the source.
-pub fn input_bound(input: &InputShape) -> u64 {
-    bound(input, media::IMAGE_TOKENS_MAX)
-}
-
-/// [`input_bound`] with what images cost `model`, where that is known: a thirtieth in most cases.
-pub fn input_bound_for(model: &str, input: &InputShape) -> u64 {
+/// Bytes of images and PDFs are not text: an image costs what the model takes for one at most
+/// (the dearest known model's price where the model is not known), and what files cost is
+/// bounded by documented page limits; see the table in `media`.
+pub fn input_bound(model: &str, input: &InputShape) -> u64 {
     bound(input, media::image_tokens_max(model))
 }
 
-/// Tightens [`input_bound`] by counting the text of `body` with `encoding`. CPU-bound (up to
-/// tens of ms): never call it on an I/O thread. Texts longer than `text_bytes_max` are counted
-/// up to there and bounded by bytes beyond.
+/// Tightens [`input_bound`] by counting the text of `body`; `None`: the model's tokenizer is not
+/// known. CPU-bound (up to tens of ms): never call it on an I/O thread. Texts longer than
+/// `text_bytes_max` are counted up to there and bounded by bytes beyond.
 pub fn count_input(
-    encoding: Encoding,
-    request: &ChatRequest,
-    body: &[u8],
-    text_bytes_max: usize,
-) -> u64 {
-    let image_tokens_max = match encoding {
-        // Only gpt-4-turbo and gpt-4-vision see images.
-        Encoding::Cl100k => media::image_tokens_max("gpt-4-turbo"),
-        Encoding::O200k => media::IMAGE_TOKENS_MAX,
-    };
-    count(encoding, image_tokens_max, request, body, text_bytes_max)
-}
-
-/// [`count_input`] for the model that will be asked, with what images cost it; `None`: its
-/// tokenizer is not known.
-pub fn count_input_for(
     model: &str,
     request: &ChatRequest,
     body: &[u8],
     text_bytes_max: usize,
 ) -> Option<u64> {
     let encoding = Encoding::of_model(model)?;
-    Some(count(
-        encoding,
-        media::image_tokens_max(model),
-        request,
-        body,
-        text_bytes_max,
-    ))
+    let image_tokens_max = media::image_tokens_max(model);
+    let bound = bound(&request.input, image_tokens_max);
+    let Some(texts) = texts::read(body) else {
+        return Some(bound);
+    };
+    let mut room = text_bytes_max;
+    let mut tokens = REQUEST_OVERHEAD
+        .saturating_add(request.input.messages.saturating_mul(MESSAGE_OVERHEAD))
+        .saturating_add(texts.calls.saturating_mul(MESSAGE_OVERHEAD))
+        .saturating_add(if request.input.hidden_prompts > 0 {
+            TOOLS_OVERHEAD
+        } else {
+            0
+        })
+        .saturating_add(media::tokens_max(&request.input, image_tokens_max));
+    for text in &texts.texts {
+        let counted = crate::json::prefix(text, room);
+        room -= counted.len();
+        tokens = tokens
+            .saturating_add(bpe::bound(encoding, counted))
+            .saturating_add((text.len() - counted.len()) as u64);
+    }
+    Some(tokens.min(bound))
+}
+
+/// The most likely count, for charging an answer whose usage is missing: the cookbook's formula
+/// with the nearest known tokenizer, without the reserves of a bound. CPU-bound as
+/// [`count_input`], and capped alike.
+pub fn estimate_input(
+    model: &str,
+    request: &ChatRequest,
+    body: &[u8],
+    text_bytes_max: usize,
+) -> u64 {
+    let encoding = Encoding::of_model(model).unwrap_or(Encoding::O200k);
+    let media = media::tokens_max(&request.input, media::image_tokens_max(model));
+    let around = COOKBOOK_PRIMING
+        .saturating_add(request.input.messages.saturating_mul(COOKBOOK_MESSAGE))
+        .saturating_add(media);
+    let Some(texts) = texts::read(body) else {
+        return around;
+    };
+    let mut room = text_bytes_max;
+    texts.texts.iter().fold(around, |tokens, text| {
+        let counted = crate::json::prefix(text, room);
+        room -= counted.len();
+        let beyond = (text.len() - counted.len()) as u64 / BYTES_PER_TOKEN;
+        tokens
+            .saturating_add(bpe::estimate(encoding, counted))
+            .saturating_add(beyond)
+    })
 }
 
 /// Tokens of a generated text: exact where the tokenizer is known, else estimated for charging
@@ -140,35 +170,4 @@ fn bound(input: &InputShape, image_tokens_max: u64) -> u64 {
         .saturating_add(input.messages.saturating_mul(MESSAGE_OVERHEAD))
         .saturating_add(input.hidden_prompts.saturating_mul(HIDDEN_PROMPT))
         .saturating_add(media::tokens_max(input, image_tokens_max))
-}
-
-fn count(
-    encoding: Encoding,
-    image_tokens_max: u64,
-    request: &ChatRequest,
-    body: &[u8],
-    text_bytes_max: usize,
-) -> u64 {
-    let bound = bound(&request.input, image_tokens_max);
-    let Some(texts) = texts::read(body) else {
-        return bound;
-    };
-    let mut room = text_bytes_max;
-    let mut tokens = REQUEST_OVERHEAD
-        .saturating_add(request.input.messages.saturating_mul(MESSAGE_OVERHEAD))
-        .saturating_add(texts.calls.saturating_mul(MESSAGE_OVERHEAD))
-        .saturating_add(if request.input.hidden_prompts > 0 {
-            TOOLS_OVERHEAD
-        } else {
-            0
-        })
-        .saturating_add(media::tokens_max(&request.input, image_tokens_max));
-    for text in &texts.texts {
-        let counted = crate::json::prefix(text, room);
-        room -= counted.len();
-        tokens = tokens
-            .saturating_add(bpe::bound(encoding, counted))
-            .saturating_add((text.len() - counted.len()) as u64);
-    }
-    tokens.min(bound)
 }

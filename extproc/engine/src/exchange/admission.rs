@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tollgate_budget::{HoldOutcome, HoldRequest, StoreError};
 use tollgate_bundle::OnStoreFailure;
-use tollgate_llm::{ChatRequest, tokens};
+use tollgate_llm::ChatRequest;
 
 use super::{Chat, Exchange, InputBound, head::RequestHead};
 use crate::{BudgetDecision, Reply, charge, choose::choose, step::Step};
@@ -82,8 +82,8 @@ impl Exchange {
             .map_err(|lacks| Reply::no_subject(&lacks))?;
         let backend = choose(&rule.rule, &self.input.health, now_ms, random)
             .ok_or_else(|| no_usable_backend(&rule.rule))?;
-        Ok(Chat {
-            bound: InputBound::Cheap(tokens::input_bound(&request.input)),
+        let mut chat = Chat {
+            bound: InputBound::Cheap(0),
             open_on_store_failure: rule
                 .budgets
                 .iter()
@@ -99,7 +99,9 @@ impl Exchange {
             receipt: None,
             output_granted: None,
             answer: None,
-        })
+        };
+        chat.bound = InputBound::Cheap(chat.cheap_bound());
+        Ok(chat)
     }
 
     /// The first question is the cheap one: the whole worst case, with the input bounded by the
@@ -118,7 +120,7 @@ impl Exchange {
         let output_min = if can_count {
             output_want
         } else {
-            chat.rule.output_tokens_min.min(output_want)
+            chat.output_min()
         };
         Step::Hold(HoldRequest {
             id,

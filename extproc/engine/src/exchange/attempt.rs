@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tollgate_budget::HoldRequest;
 use tollgate_bundle::{Api, Backend, CLUSTER_HEADER, EXCHANGE_HEADER};
-use tollgate_llm::{Target, tokens, translate};
+use tollgate_llm::{Target, translate};
 
 use super::{Exchange, InputBound};
 use crate::{Reply, charge, step::{Forward, Step}};
@@ -62,17 +62,17 @@ impl Exchange {
             health.failed(&failed.id, now_ms, None);
         }
         chat.backend = index;
-        // A provider whose tokenizer is not known has a higher worst case than one whose is.
-        let bound = tokens::input_bound(&chat.request.input);
-        let exact = matches!(chat.bound, InputBound::Counted(_)) && chat.count_job().is_none();
-        if exact && chat.receipt.is_some() {
+        // Another model may make more tokens of the same text, and images cost it another price.
+        let bound = chat.cheap_bound();
+        let counted_for_both =
+            matches!(chat.bound, InputBound::Counted(_)) && chat.count_job().is_some();
+        if chat.receipt.is_some() && bound > chat.bound.tokens() && !counted_for_both {
             chat.bound = InputBound::Cheap(bound);
-            let output_want = chat.output_want();
             return Step::Raise(HoldRequest {
                 id,
                 charges: charge::charges(&chat.dues, bound),
-                output_want,
-                output_min: chat.rule.output_tokens_min.min(output_want),
+                output_want: chat.output_want(),
+                output_min: chat.output_min(),
             });
         }
         self.retry()

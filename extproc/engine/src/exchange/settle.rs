@@ -59,7 +59,7 @@ impl Exchange {
         match outcome.usage {
             Some(usage) if outcome.complete => self.settle(Some(usage)),
             reported => EndStep::Estimate(EstimateJob {
-                model: self.asked_model().unwrap_or_default(),
+                model: chat.asked_model().to_string(),
                 request: chat.request.clone(),
                 body: chat.body.clone(),
                 generated: outcome.generated,
@@ -101,7 +101,8 @@ impl Exchange {
                 Api::OpenAi { .. } => "openai",
             }),
             model: chat.map(|chat| chat.request.model.clone()),
-            served_model: served.or_else(|| backend.and_then(|_| self.asked_model())),
+            served_model: served
+                .or_else(|| backend.and(chat).map(|chat| chat.asked_model().to_string())),
             usage: self.final_usage,
             estimated: self.estimated.is_some(),
             budget: self.budget,
@@ -111,17 +112,5 @@ impl Exchange {
             stream: chat.is_some_and(|chat| chat.request.stream),
             ending: self.ending,
         }
-    }
-
-    /// Model asked of the provider.
-    fn asked_model(&self) -> Option<String> {
-        let chat = self.chat.as_ref()?;
-        let backend = chat.rule.backends.get(chat.backend)?;
-        Some(
-            backend
-                .model
-                .clone()
-                .unwrap_or_else(|| chat.request.model.clone()),
-        )
     }
 }
