@@ -7,7 +7,7 @@ use tollgate_bundle::EXCHANGE_HEADER;
 use tollgate_engine::{Reply, RequestHead};
 use tollgate_envoy::{
     ext_proc::{ProcessingRequest, ProcessingResponse, processing_request},
-    well_known::{Struct, Value, value::Kind},
+    well_known::{Struct, value::Kind},
 };
 use tonic::{Status, Streaming};
 
@@ -57,22 +57,13 @@ async fn attempt(host: &Host, message: ProcessingRequest) -> Result<ProcessingRe
     })
 }
 
-/// The filter asks for one attribute, the backend id in the metadata of the picked endpoint: the
-/// only text among the attributes, however deep Envoy nests it.
+/// The filter asks for one attribute, the backend id in the metadata of the picked endpoint.
 fn backend_of(attributes: &HashMap<String, Struct>) -> Option<String> {
     attributes
         .values()
-        .find_map(|attribute| attribute.fields.values().find_map(|value| text_in(value, 0)))
-}
-
-fn text_in(value: &Value, depth: u8) -> Option<String> {
-    const DEPTH_MAX: u8 = 8;
-    match value.kind.as_ref()? {
-        Kind::StringValue(text) => Some(text.clone()),
-        Kind::StructValue(nested) if depth < DEPTH_MAX => nested
-            .fields
-            .values()
-            .find_map(|value| text_in(value, depth + 1)),
-        _ => None,
-    }
+        .flat_map(|attribute| attribute.fields.values())
+        .find_map(|value| match value.kind.as_ref()? {
+            Kind::StringValue(text) => Some(text.clone()),
+            _ => None,
+        })
 }

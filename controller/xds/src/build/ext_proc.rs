@@ -41,6 +41,11 @@ pub(super) fn build_filter(options: &BuildOptions) -> ExternalProcessor {
     }
 }
 
+/// The id of the backend that the picked endpoint belongs to. The name of an attribute is a CEL
+/// expression; the whole `xds.upstream_host_metadata` would come as the text form of a protobuf.
+pub(crate) const PICKED_BACKEND: &str =
+    "xds.upstream_host_metadata.filter_metadata['tollgate']['backend']";
+
 /// The filter on the way to an endpoint, on retries: sees the request's headers only; the engine
 /// has kept the body.
 pub(super) fn build_retry_filter(options: &BuildOptions) -> ExternalProcessor {
@@ -53,7 +58,7 @@ pub(super) fn build_retry_filter(options: &BuildOptions) -> ExternalProcessor {
             request_trailer_mode: mode::HeaderSendMode::Skip.into(),
             response_trailer_mode: mode::HeaderSendMode::Skip.into(),
         }),
-        request_attributes: vec!["xds.upstream_host_metadata".to_string()],
+        request_attributes: vec![PICKED_BACKEND.to_string()],
         ..build_processor(names::EXTPROC_RETRY_CLUSTER, options)
     }
 }

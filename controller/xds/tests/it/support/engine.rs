@@ -253,13 +253,11 @@ fn to_map(headers: &HttpHeaders) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The backend in the attribute `xds.upstream_host_metadata`, which is the text form of a
-/// protobuf.
+/// The backend in the attribute that the filter asks for.
 fn picked(attributes: &std::collections::HashMap<String, Struct>) -> Option<String> {
     let fields = attributes.get("envoy.filters.http.ext_proc")?;
-    let text = text_field(fields, "xds.upstream_host_metadata")?;
-    let (_, rest) = text.split_once("string_value: \"")?;
-    Some(rest.split('"').next()?.to_string())
+    let name = fields.fields.keys().find(|name| name.starts_with("xds.upstream_host_metadata"))?;
+    text_field(fields, name)
 }
 
 fn text_field(fields: &Struct, name: &str) -> Option<String> {
