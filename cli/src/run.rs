@@ -65,10 +65,12 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
     let host_config = HostConfig { body_bytes_max: args.body_limit, ..HostConfig::default() };
     let host = Host::new(host_config, store, Telemetry::new(&metrics.meter()));
 
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = args.concurrency.map_or(cores, |threads| threads as usize);
     let (stop, stopped) = watch::channel(false);
     let extproc = tokio::spawn({
         let (host, socket, stopped) = (Arc::clone(&host), socket.clone(), stopped.clone());
-        async move { tollgate_extproc::serve(host, &socket, until(stopped)).await }
+        async move { tollgate_extproc::serve(host, &socket, threads, until(stopped)).await }
     });
     let renewal = tokio::spawn({
         let host = Arc::clone(&host);

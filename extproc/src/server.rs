@@ -1,11 +1,14 @@
 //! The gRPC service that Envoy calls.
 
-use std::{path::Path, pin::Pin, sync::Arc};
+use std::{os::unix::net::UnixStream as StdUnixStream, path::Path, pin::Pin, sync::Arc};
 
 use anyhow::Context;
-use futures::Stream;
-use tokio::net::UnixListener;
-use tokio_stream::wrappers::UnixListenerStream;
+use futures::{Stream, StreamExt};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::mpsc,
+};
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tollgate_bundle::SCOPE_METADATA;
 use tollgate_envoy::ext_proc::{
     ProcessingRequest, ProcessingResponse,
@@ -26,12 +29,17 @@ const MESSAGE_OVERHEAD_BYTES: usize = 1 << 20;
 /// Serves ext_proc on a Unix socket until `shutdown` completes. The socket is created anew, in a
 /// folder that only this user may enter.
 ///
+/// Each connection stays on one of `threads` threads, with a runtime of its own: Envoy opens one
+/// connection for each worker, and streams that hop between threads pay more for locks and
+/// wake-ups than for their work (docs/performance.md).
+///
 /// # Errors
 ///
-/// The socket cannot be created, or serving failed.
+/// The socket or a thread cannot be created, or a thread ended.
 pub async fn serve(
     host: Arc<Host>,
     socket: &Path,
+    threads: usize,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     match std::fs::remove_file(socket) {
@@ -42,6 +50,52 @@ pub async fn serve(
     }
     let listener = UnixListener::bind(socket)
         .with_context(|| format!("listen on {}", socket.display()))?;
+    let workers: Vec<Worker> = (0..threads.max(1))
+        .map(|index| Worker::start(Arc::clone(&host), index))
+        .collect::<anyhow::Result<_>>()?;
+    tokio::pin!(shutdown);
+    for worker in workers.iter().cycle() {
+        let connection = tokio::select! {
+            accepted = listener.accept() => accepted.context("accept a connection of Envoy")?.0,
+            () = &mut shutdown => break,
+        };
+        let connection = connection.into_std().context("hand over a connection of Envoy")?;
+        if worker.connections.send(connection).is_err() {
+            anyhow::bail!("an ext_proc thread ended");
+        }
+    }
+    Ok(())
+}
+
+/// A thread that serves its share of the connections until it is dropped.
+struct Worker {
+    connections: mpsc::UnboundedSender<StdUnixStream>,
+}
+
+impl Worker {
+    fn start(host: Arc<Host>, index: usize) -> anyhow::Result<Self> {
+        // As many as Envoy has workers and clusters: bounded by its configuration.
+        let (connections, incoming) = mpsc::unbounded_channel();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("start an ext_proc runtime")?;
+        std::thread::Builder::new()
+            .name(format!("extproc-{index}"))
+            .spawn(move || {
+                if let Err(error) = runtime.block_on(serve_connections(host, incoming)) {
+                    tracing::error!(%error, "an ext_proc thread ended");
+                }
+            })
+            .context("start an ext_proc thread")?;
+        Ok(Self { connections })
+    }
+}
+
+async fn serve_connections(
+    host: Arc<Host>,
+    incoming: mpsc::UnboundedReceiver<StdUnixStream>,
+) -> Result<(), tonic::transport::Error> {
     let message_bytes_max = usize::try_from(host.config.body_bytes_max)
         .unwrap_or(usize::MAX)
         .saturating_add(MESSAGE_OVERHEAD_BYTES);
@@ -54,9 +108,8 @@ pub async fn serve(
         .max_frame_size(FRAME_BYTES_MAX)
         .max_concurrent_streams(u32::MAX)
         .add_service(service)
-        .serve_with_incoming_shutdown(UnixListenerStream::new(listener), shutdown)
+        .serve_with_incoming(UnboundedReceiverStream::new(incoming).map(UnixStream::from_std))
         .await
-        .context("serve ext_proc")
 }
 
 struct Service {

@@ -9,8 +9,9 @@ use tollgate_llm::{Target, translate};
 use super::{Exchange, InputBound};
 use crate::{Reply, charge, step::{Forward, Step}};
 
-/// Client headers that never reach a provider: the client's own credentials, and an
-/// `accept-encoding` that would make the answer unreadable here.
+/// Client headers that never reach a provider: the client's own credentials, names by which other
+/// gateways know a caller or a model, and an `accept-encoding` that would make the answer
+/// unreadable here.
 const REMOVED: &[&str] = &[
     "authorization",
     "x-api-key",
@@ -21,6 +22,8 @@ const REMOVED: &[&str] = &[
     "anthropic-version",
     "openai-organization",
     "openai-project",
+    "x-ai-eg-model",
+    "x-user-id",
 ];
 
 /// How much of the request the proxy is sent.

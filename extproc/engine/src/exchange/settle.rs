@@ -48,11 +48,12 @@ impl Exchange {
             .as_ref()
             .map(tollgate_llm::Answer::outcome)
             .unwrap_or_default();
-        let produced_nothing = outcome.usage.is_none() && outcome.generated.is_empty();
-        if self.status >= 400 || (outcome.failed.is_some() && produced_nothing) {
+        if self.status >= 400 {
             self.ending = Ending::ProviderError;
             return self.settle(None);
         }
+        // An error after the head, or a body that cannot be read: the provider has taken the
+        // prompt, whatever its API.
         if outcome.failed.is_some() {
             self.ending = Ending::ProviderError;
         }
