@@ -203,9 +203,7 @@ impl Answer {
                 seen.complete = true;
                 match dialect {
                     Dialect::OpenAi => openai_error::change(*status, body),
-                    Dialect::Anthropic => {
-                        BodyChange::Replace(anthropic_error::translate(*status, body).to_json())
-                    }
+                    Dialect::Anthropic => anthropic_error::change(*status, body),
                 }
             }),
         }

@@ -2,8 +2,9 @@
 //! "Error codes").
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::openai_error;
+use super::{BodyChange, openai_error};
 use crate::{ErrorBody, json::Text};
 
 #[derive(Debug, Deserialize)]
@@ -21,8 +22,39 @@ pub(super) struct AnthropicError<'a> {
     message: Option<Text<'a>>,
 }
 
+/// What becomes of the body of an answer with this status. The proxy's own answers (nobody could
+/// be reached) have OpenAI's form already.
+pub(super) fn change(status: u16, body: &[u8]) -> BodyChange {
+    if is_openai_form(body) {
+        BodyChange::Keep
+    } else {
+        BodyChange::Replace(translate(status, body).to_json())
+    }
+}
+
+/// `param` and `code` are in every error of OpenAI's form and in none of Anthropic's.
+fn is_openai_form(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Envelope<'a> {
+        #[serde(borrow)]
+        #[expect(dead_code, reason = "only its shape matters")]
+        error: Error<'a>,
+    }
+    #[derive(Deserialize)]
+    #[expect(dead_code, reason = "only its shape matters")]
+    struct Error<'a> {
+        #[serde(borrow)]
+        message: Text<'a>,
+        #[serde(borrow)]
+        param: &'a RawValue,
+        #[serde(borrow)]
+        code: &'a RawValue,
+    }
+    serde_json::from_slice::<Envelope<'_>>(body).is_ok()
+}
+
 /// The body of an answer with this status.
-pub(super) fn translate(status: u16, body: &[u8]) -> ErrorBody {
+fn translate(status: u16, body: &[u8]) -> ErrorBody {
     match serde_json::from_slice::<Envelope<'_>>(body) {
         Ok(envelope) => envelope.error.to_openai(Some(status)),
         Err(_) => openai_error::wrap(status, body),

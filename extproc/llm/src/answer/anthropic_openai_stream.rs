@@ -31,8 +31,11 @@ pub(super) struct AnthropicStream {
     /// Calls so far: OpenAI numbers them, apart from text blocks.
     tools: u64,
     usage: WireUsage,
-    /// After the last event, or an error, nothing more goes out.
+    /// After the last event, or the provider's error, nothing more is read.
     is_over: bool,
+    /// An event was not understood and the client told so: nothing more goes out, but what the
+    /// provider goes on to produce and to report is still counted.
+    is_broken: bool,
 }
 
 /// The content block that is being streamed: Anthropic streams one after the other.
@@ -66,6 +69,7 @@ impl AnthropicStream {
             tools: 0,
             usage: WireUsage::default(),
             is_over: false,
+            is_broken: false,
         }
     }
 
@@ -103,7 +107,13 @@ impl AnthropicStream {
             return;
         };
         match serde_json::from_slice::<Event<'_>>(&data) {
-            Ok(event) => self.translate(&event, seen),
+            Ok(event) => {
+                let written = self.writer.out.len();
+                self.translate(&event, seen);
+                if self.is_broken {
+                    self.writer.out.truncate(written);
+                }
+            }
             Err(_) if is_unknown(&data) => {}
             Err(error) => {
                 self.fail(
@@ -334,7 +344,7 @@ impl AnthropicStream {
     }
 
     fn fail(&mut self, message: &str, seen: &mut Seen) {
-        if self.is_over {
+        if self.is_over || self.is_broken {
             return;
         }
         seen.fail(message);
@@ -344,7 +354,7 @@ impl AnthropicStream {
             param: None,
             code: Some("provider_answer_invalid".to_owned()),
         });
-        self.is_over = true;
+        self.is_broken = true;
     }
 }
 

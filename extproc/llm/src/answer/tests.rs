@@ -306,3 +306,46 @@ fn error_body_of_any_length_is_cut_to_its_bound() {
     let error = &translated(502, &"é".repeat(10_000))["error"];
     assert_eq!(error["message"].as_str().map(str::len), Some(4 << 10));
 }
+
+#[test]
+fn anthropic_stream_with_a_broken_event_ends_for_the_client_and_is_counted_to_its_end() {
+    let text = |text: &str| {
+        format!(
+            "data: {{\"type\":\"content_block_delta\",\"delta\":{{\"type\":\"text_delta\",\"text\":\"{text}\"}}}}\n\n"
+        )
+    };
+    let mut answer = answer(anthropic(), true);
+    answer.on_head(200, Some("text/event-stream"));
+    let mut out = Vec::new();
+    for event in [
+        "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":5}}}\n\n".to_owned(),
+        text("before"),
+        "data: {\"type\": \"content_blo\n\n".to_owned(),
+        text("after"),
+        "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":9}}\n\n".to_owned(),
+        "data: {\"type\":\"message_stop\"}\n\n".to_owned(),
+    ] {
+        if let BodyChange::Replace(bytes) = answer.on_body(&Bytes::from(event), false) {
+            out.extend_from_slice(&bytes);
+        }
+    }
+    let out = String::from_utf8(out).unwrap();
+    assert!(out.contains("before"), "{out}");
+    assert!(out.ends_with("\"code\":\"provider_answer_invalid\"}}\n\n"), "{out}");
+    let outcome = answer.outcome();
+    assert!(outcome.failed.is_some());
+    assert!(outcome.complete);
+    assert_eq!(outcome.usage.map(|usage| usage.total()), Some(14));
+}
+
+#[test]
+fn error_of_the_proxy_itself_passes_whatever_the_provider_speaks() {
+    let body = Bytes::from(
+        r#"{"error":{"message":"m","type":"server_error","param":null,"code":"upstream_unavailable"}}"#,
+    );
+    for api in [openai(), anthropic()] {
+        let mut answer = answer(api, false);
+        answer.on_head(503, Some("application/json"));
+        assert_eq!(answer.on_body(&body, true), BodyChange::Keep);
+    }
+}
