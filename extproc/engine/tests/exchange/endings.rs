@@ -92,6 +92,18 @@ fn a_providers_error_costs_nothing() {
 }
 
 #[test]
+fn an_error_after_the_head_costs_the_prompt() {
+    let (host, mut exchange) = begun(true);
+    let error = "data: {\"error\":{\"message\":\"overloaded\",\"type\":\"server_error\"}}\n\n";
+    host.answer_pieces(&mut exchange, 200, SSE, &[error, ""], true);
+    let CallRecord { usage, ending, .. } = exchange.record();
+    assert_eq!(ending, Ending::ProviderError);
+    assert_eq!(usage.unwrap().output, 0);
+    assert_eq!(charged(&host), usage.unwrap().input);
+    assert!(charged(&host) >= 8);
+}
+
+#[test]
 fn closing_after_the_end_charges_once() {
     let (host, mut exchange) = begun(false);
     host.answer(&mut exchange, 200, &host::openai_answer(9, 3));

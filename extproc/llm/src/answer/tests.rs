@@ -318,7 +318,7 @@ fn anthropic_stream_with_a_broken_event_ends_for_the_client_and_is_counted_to_it
     answer.on_head(200, Some("text/event-stream"));
     let mut out = Vec::new();
     for event in [
-        "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":5}}}\n\n".to_owned(),
+        "data: {\"type\":\"message_start\",\"message\":{\"content\":[],\"usage\":{\"input_tokens\":5}}}\n\n".to_owned(),
         text("before"),
         "data: {\"type\": \"content_blo\n\n".to_owned(),
         text("after"),
