@@ -46,7 +46,7 @@ pub(crate) struct SourceArgs {
     #[arg(long, default_value = "127.0.0.1", env = "TOLLGATE_BIND")]
     pub(crate) bind: IpAddr,
 
-    /// Send the provider (or backend) of this name to another address:
+    /// Send the provider, backend or Backend of this name to another address:
     /// openai=http://127.0.0.1:9001
     #[arg(long, value_name = "NAME=URL", value_parser = name_and_url)]
     pub(crate) provider_url: Vec<(String, String)>,

@@ -26,6 +26,7 @@ mod names;
 mod options;
 mod parent;
 mod provider;
+mod provider_url;
 mod reference_grant;
 mod secret;
 mod service;

@@ -39,8 +39,8 @@ pub struct Standalone {
     pub default_port: u16,
     /// Address that listeners bind.
     pub bind: IpAddr,
-    /// Where a provider is, by the name of a backend or of its provider; wins over what the
-    /// objects say.
+    /// Where a provider is, by the name of a compact route's backend, of its provider, or of a
+    /// Backend; wins over what the objects say.
     pub provider_urls: BTreeMap<String, BaseUrl>,
 }
 

@@ -8,6 +8,7 @@ use tollgate_ir::{Gateway, Ir, Listener};
 
 use crate::{
     Options, Statuses, World, ai_routes, backend, consumer, gateway, gateway_class, http_route,
+    provider_url,
 };
 
 /// What a snapshot means.
@@ -21,6 +22,7 @@ pub struct Translation {
 
 /// Translates a snapshot. Cannot fail: what is wrong with an object is in its status.
 pub fn translate(world: &World, options: &Options) -> Translation {
+    let world = &*provider_url::redirect_backends(world, options);
     let mut statuses = Statuses::default();
     gateway_class::translate(world, options, &mut statuses);
     backend::report(world, &mut statuses);
