@@ -1,8 +1,10 @@
 //! A plain HTTP client of the gateway, where an SDK would hide what is tested.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use reqwest::Response;
 use serde_json::{Value, json};
+
+use crate::Events;
 
 /// Calls one gateway with one key (or none).
 #[derive(Clone, Debug)]
@@ -70,6 +72,19 @@ impl Client {
     /// The connection failed.
     pub async fn chat(&self, body: &Value) -> Result<Response> {
         self.post("/v1/chat/completions", body.to_string()).await
+    }
+
+    /// A streamed chat completion with this body (`stream` is set here), read event by event.
+    ///
+    /// # Errors
+    ///
+    /// The connection failed, or the answer is not 200.
+    pub async fn stream(&self, body: &Value) -> Result<Events> {
+        let mut body = body.clone();
+        body["stream"] = true.into();
+        let answer = self.chat(&body).await?;
+        ensure!(answer.status() == 200, "answered {}", answer.status());
+        Ok(Events::new(answer))
     }
 
     /// A short chat completion: its status and JSON body.

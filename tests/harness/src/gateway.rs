@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
@@ -168,6 +169,13 @@ impl Gateway {
     /// All lines printed so far.
     pub fn output(&self) -> String {
         self.output.lock().map(|lines| lines.join("\n")).unwrap_or_default()
+    }
+
+    /// The access log: one JSON object for each LLM call that has ended.
+    pub fn calls(&self) -> Vec<Value> {
+        let output = self.output();
+        let lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["target"] == "access").collect()
     }
 
     /// Process id.

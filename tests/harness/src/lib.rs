@@ -6,9 +6,15 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod events;
 mod gateway;
+mod ledger;
+mod scenario;
 mod wait;
 
 pub use client::Client;
+pub use events::Events;
 pub use gateway::{Gateway, GatewayBuilder};
+pub use ledger::Ledger;
+pub use scenario::{Backend, PROBED, Scenario, client_key, provider_key};
 pub use wait::{eventually, eventually_within};
