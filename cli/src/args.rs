@@ -24,6 +24,13 @@ pub(crate) enum Command {
     /// Run the provider simulator alone: OpenAI and Anthropic APIs with faults on demand.
     Provider(ProviderArgs),
     /// Run the gateway: everything in one process, and Envoy.
+    #[command(
+        long_about = "Run the gateway: everything in one process, and Envoy.\n\n\
+        With manifests it serves those, and follows their changes. Without, it makes a configuration \
+        from the provider keys in the environment (OPENAI_API_KEY, ANTHROPIC_API_KEY, or \
+        AZURE_OPENAI_API_KEY with AZURE_OPENAI_ENDPOINT and OPENAI_API_VERSION). Without those \
+        either, it runs a demo with simulated providers."
+    )]
     Run(RunArgs),
     /// Show the status of every object of a running gateway.
     Status(StatusArgs),
@@ -53,13 +60,6 @@ pub(crate) struct SourceArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(
-    long_about = "Run the gateway: everything in one process, and Envoy.\n\n\
-    With manifests it serves those, and follows their changes. Without, it makes a configuration \
-    from the provider keys in the environment (OPENAI_API_KEY, ANTHROPIC_API_KEY, or \
-    AZURE_OPENAI_API_KEY with AZURE_OPENAI_ENDPOINT and OPENAI_API_VERSION). Without those \
-    either, it runs a demo with simulated providers."
-)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,

@@ -1,9 +1,12 @@
 //! `tollgate check`: everything that is wrong with manifests.
 
-use std::process::ExitCode;
+use std::{collections::BTreeSet, process::ExitCode};
 
-use tollgate_controller::source::folder::Manifests;
-use tollgate_translate::status::{Condition, ConditionStatus};
+use tollgate_controller::{problem::Place, source::folder::Manifests};
+use tollgate_translate::{
+    ObjectRef,
+    status::{Condition, ConditionStatus},
+};
 
 use crate::{args::CheckArgs, load, output};
 
@@ -18,33 +21,49 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         output::result(&problem.to_string());
     }
     let mut bad = load::has_errors(&translated.problems);
-    let mut objects = 0;
     for (object, status) in translated.statuses.iter() {
-        objects += 1;
         let all = status
             .conditions
             .iter()
             .chain(status.listeners.iter().flat_map(|listener| &listener.conditions))
             .chain(status.parents.iter().flat_map(|parent| &parent.conditions))
             .chain(status.ancestors.iter().flat_map(|ancestor| &ancestor.conditions));
+        // A route with one parent is told the same twice: of itself, and of its parent.
+        let mut told = BTreeSet::new();
         for condition in all.filter(|condition| is_bad(condition)) {
             bad = true;
-            output::result(&format!(
-                "{} {}: {} is {:?} ({}): {}",
-                object.kind,
-                object.namespace.iter().chain([&object.name]).cloned().collect::<Vec<_>>().join("/"),
-                condition.kind,
-                condition.status,
-                condition.reason,
-                condition.message,
-            ));
+            let line = line(object, condition, translated.places.get(object));
+            if told.insert(line.clone()) {
+                output::result(&line);
+            }
         }
     }
     if bad {
         return Ok(ExitCode::FAILURE);
     }
-    output::result(&format!("all {objects} objects are in effect"));
+    output::result(&match translated.places.len() {
+        0 => "there is no object that tollgate reads".to_string(),
+        objects => format!("all {objects} objects are in effect"),
+    });
     Ok(ExitCode::SUCCESS)
+}
+
+/// `routes.yaml:12: AIGatewayRoute default/llm: ResolvedRefs is False (SecretNotFound): …`
+fn line(object: &ObjectRef, condition: &Condition, place: Option<&Place>) -> String {
+    let place = place.map_or(String::new(), |place| format!("{place}: "));
+    let namespace = object
+        .namespace
+        .as_ref()
+        .map_or(String::new(), |namespace| format!("{namespace}/"));
+    format!(
+        "{place}{} {namespace}{}: {} is {:?} ({}): {}",
+        object.kind,
+        object.name,
+        condition.kind,
+        condition.status,
+        condition.reason,
+        condition.message,
+    )
 }
 
 /// Conditions that say that something was accepted are bad when false; those that warn, when true.

@@ -10,12 +10,12 @@ use std::{
 use anyhow::Context;
 use tollgate_controller::{
     merge::merge_gateways,
-    problem::{Problem, Severity},
+    problem::{Place, Problem, Severity},
     source::folder::{Manifests, load},
 };
 use tollgate_ir::Gateway;
 use tollgate_translate::{
-    BaseUrl, CONTROLLER_NAME, Mode, Options, Standalone, Statuses, translate,
+    BaseUrl, CONTROLLER_NAME, Mode, ObjectRef, Options, Standalone, Statuses, translate,
 };
 
 /// What manifests come to.
@@ -24,6 +24,8 @@ pub(crate) struct Translated {
     pub(crate) gateway: Gateway,
     pub(crate) statuses: Statuses,
     pub(crate) problems: Vec<Problem>,
+    /// Where each object stands.
+    pub(crate) places: BTreeMap<ObjectRef, Place>,
 }
 
 /// Settings of a translation for standalone mode.
@@ -67,6 +69,7 @@ pub(crate) fn translated(manifests: &Manifests, options: &Options) -> Translated
         gateway,
         statuses: translation.statuses,
         problems,
+        places: loaded.places,
     }
 }
 

@@ -50,6 +50,11 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
     }
     let origin = Origin::find(&args.source.paths).await?;
     let options = load::options(args.source.port, args.source.bind, &args.source.provider_url)?;
+    let manifests = origin.manifests();
+    let listeners = load::translated(&manifests, &options).gateway.listeners;
+    let addresses: Vec<_> =
+        listeners.iter().map(|listener| SocketAddr::new(listener.address, listener.port)).collect();
+    require_free(&addresses)?;
     let admin_address = SocketAddr::new(args.admin_bind, args.admin_port);
     let admin_listener = admin::bind(admin_address).await?;
     let admin_address = admin_listener.local_addr().context("read the admin address")?;
@@ -78,7 +83,6 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
     });
     let mut build = BuildOptions::new(socket);
     build.body_bytes_max = args.body_limit;
-    let manifests = origin.manifests();
     let inputs = Inputs {
         manifests: manifests.clone(),
         environment: Arc::new(|name| std::env::var(name).ok()),
@@ -102,15 +106,13 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
         until(stopped),
     ));
 
-    let listeners = load::translated(&manifests, &options).gateway.listeners;
-    let address = listeners.first().map(|listener| SocketAddr::new(listener.address, listener.port));
     let ready = standalone.ready.clone();
     let failure = tokio::select! {
         signal = stop_signal() => signal.err(),
         error = standalone.failed() => Some(error),
         ended = extproc => Some(ended_early("the ext_proc service", ended)),
         ended = admin => Some(ended_early("the admin endpoint", ended)),
-        error = announce(ready, address, admin_address, &origin) => Some(error),
+        error = announce(ready, addresses.first().copied(), admin_address, &origin) => Some(error),
     };
     tracing::info!("stopping: requests in flight are given time to end");
     standalone.shutdown().await;
@@ -214,6 +216,24 @@ fn ended_early(
         Ok(Err(error)) => error.context(format!("{what} failed")),
         Err(error) => anyhow::Error::from(error).context(format!("{what} failed")),
     }
+}
+
+/// Fails where another process listens already. Envoy would share the port with one of the same
+/// user and get some of its connections.
+fn require_free(addresses: &[SocketAddr]) -> anyhow::Result<()> {
+    for address in addresses {
+        match std::net::TcpListener::bind(address) {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                anyhow::bail!(
+                    "{address} is taken by another process; --port names another port for the gateway \
+                     that is made when the manifests have none"
+                );
+            }
+            // What else is wrong with an address is in its Gateway's status.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 fn free_port(bind: std::net::IpAddr) -> anyhow::Result<u16> {

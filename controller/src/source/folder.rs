@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tollgate_crds::{Object, ObjectError, parse_object_with_warnings};
-use tollgate_translate::World;
+use tollgate_translate::{ObjectRef, World};
 
 use super::documents::{Document, Format, parse_documents};
 use super::expand::Lookup;
@@ -37,6 +37,8 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// How many objects there are.
     pub objects: usize,
+    /// Where each object stands.
+    pub places: BTreeMap<ObjectRef, Place>,
 }
 
 /// Reads all manifests. Blocks on the disk.
@@ -62,13 +64,9 @@ pub fn load(manifests: &Manifests, environment: Lookup<'_>) -> Loaded {
     loader.loaded
 }
 
-/// Group, kind, namespace and name.
-type Identity = (&'static str, &'static str, Option<String>, String);
-
 #[derive(Default)]
 struct Loader {
     loaded: Loaded,
-    places: BTreeMap<Identity, Place>,
 }
 
 // === impl Loader ===
@@ -93,14 +91,14 @@ impl Loader {
             Err(error) => return self.loaded.problems.extend(problems_of(&error, &place)),
         };
         let (group, kind) = object.group_kind();
-        let identity = (
-            group,
-            kind,
-            object.namespace().map(str::to_string),
-            object.name().to_string(),
-        );
+        let identity = ObjectRef {
+            group: group.to_string(),
+            kind: kind.to_string(),
+            namespace: object.namespace().map(str::to_string),
+            name: object.name().to_string(),
+        };
         let title = title(kind, object.namespace(), object.name());
-        if let Some(first) = self.places.get(&identity) {
+        if let Some(first) = self.loaded.places.get(&identity) {
             let message = format!("is already at {first}, which is used; this one is not");
             self.loaded.problems.push(Problem {
                 object: Some(title),
@@ -120,7 +118,7 @@ impl Loader {
                 message: warning.message,
                 severity: Severity::Warning,
             }));
-        self.places.insert(identity, place);
+        self.loaded.places.insert(identity, place);
         self.insert(object);
     }
 
