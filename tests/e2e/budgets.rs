@@ -465,3 +465,105 @@ async fn hold_of_a_refused_call_is_gone_with_it() {
         }
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn user_is_let_in_again_when_the_window_ends() {
+    let provider = simulator().await;
+    let scenario = Scenario::default()
+        .route("llm", &[Backend::openai("openai", provider.addr())], "")
+        .consumer("alice", "search")
+        .budget("pulse", "User", "[{tokens: 130, window: Second}]", &[]);
+    let gateway = gateway(&scenario).await;
+    let alice = of(&gateway, "alice");
+    for round in 0..2 {
+        let denied = eventually("a denial", async || {
+            let told = say(&alice, &ask(64, 64)).await;
+            (told.status == 429).then_some(told)
+        });
+        assert_eq!(denied.await.expect("a denial").number("retry-after"), 1);
+        let served = eventually("the next second", async || {
+            let told = say(&alice, &ask(64, 64)).await;
+            (told.status == 200).then_some(told)
+        });
+        assert!(
+            served.await.expect("an answer").tokens() <= 130,
+            "round {round}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn meter_counts_only_its_own_tokens() {
+    let provider = simulator().await;
+    let mut scenario = Scenario::default().consumer("alice", "search");
+    for (route, meter) in [
+        ("inbound", "Input"),
+        ("outbound", "Output"),
+        ("both", "Total"),
+    ] {
+        let subject = format!("User, meter: {meter}");
+        scenario = scenario
+            .route(
+                route,
+                &[Backend::openai(route, provider.addr()).alias(route)],
+                PROBED,
+            )
+            .budget(
+                &format!("{route}-budget"),
+                &subject,
+                &limits(10_000),
+                &[route],
+            );
+    }
+    let gateway = gateway(&scenario).await;
+    let alice = of(&gateway, "alice");
+    for (route, field) in [
+        ("inbound", "prompt_tokens"),
+        ("outbound", "completion_tokens"),
+        ("both", "total_tokens"),
+    ] {
+        let mut body = ask(40, 64);
+        body["model"] = route.into();
+        let told = say(&alice, &body).await;
+        assert_eq!(told.status, 200, "{route}: {}", told.body);
+        // The same body holds as much again: the difference is what the first call was charged.
+        let again = say(&alice, &body).await;
+        let remaining = |told: &Told| told.number("x-ratelimit-remaining-tokens");
+        assert_eq!(
+            told.body["usage"][field],
+            remaining(&told) - remaining(&again),
+            "{route}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn compact_budget_of_a_route_holds_per_user() {
+    let provider = simulator().await;
+    let budget = "rateLimit: {tokenBudget: {perUser: 300, window: Month, perMinute: 100000}}";
+    let scenario = Scenario::default()
+        .route("llm", &[Backend::openai("openai", provider.addr())], budget)
+        .consumer("alice", "search")
+        .consumer("bob", "search");
+    let gateway = gateway(&scenario).await;
+    let alice = of(&gateway, "alice");
+    let denied = loop {
+        let told = say(&alice, &ask(64, 64)).await;
+        if told.status != 200 {
+            break told;
+        }
+    };
+    assert_eq!(denied.status, 429, "{}", denied.body);
+    assert!(
+        denied.message().contains("default/llm"),
+        "{}",
+        denied.message()
+    );
+    assert!(
+        denied.message().contains("of 300 tokens per month"),
+        "{}",
+        denied.message()
+    );
+    assert!(provider.tally().total().tokens() <= 300);
+    assert_eq!(say(&of(&gateway, "bob"), &ask(64, 64)).await.status, 200);
+}

@@ -8,11 +8,16 @@ use crate::stage::{ask, gateway, of, say, simulator};
 
 const CALLS: usize = 500;
 /// Output tokens of each call, exactly.
-const OUTPUT: u64 = 64;
+const OUTPUT: u64 = 512;
 
 fn scenario(provider: &Simulator, limit: u64) -> Scenario {
     Scenario::default()
-        .route("llm", &[Backend::openai("openai", provider.addr())], PROBED)
+        .route("llm", &[Backend::openai("openai", provider.addr())], "")
+        .route(
+            "probe",
+            &[Backend::openai("probe", provider.addr()).alias("probe")],
+            PROBED,
+        )
         .consumer("alice", "search")
         .consumer("meter", "search")
         .budget(
@@ -82,10 +87,10 @@ async fn five_hundred_calls_on_the_budget_of_ten(stream: bool) {
         "{served} calls cost {produced} tokens of {limit}"
     );
     assert!(
-        produced >= limit * 6 / 10,
+        produced >= limit * 7 / 10,
         "{served} calls cost only {produced} tokens of {limit}"
     );
-    let account = alice.ledger("gpt-4").await.expect("a ledger");
+    let account = alice.ledger("probe").await.expect("a ledger");
     assert_eq!(
         (account.limit, account.settled, account.held),
         (limit, produced, 0)
@@ -116,9 +121,10 @@ async fn first_calls_ever_of_a_user_get_only_what_fits() {
     provider.tally().reset();
     let statuses = at_once(&alice, 8, &ask(OUTPUT, OUTPUT)).await;
     let served = statuses.iter().filter(|status| **status == 200).count();
-    assert!((1..=2).contains(&served), "{statuses:?}");
+    // The second is shortened to what is left, which may leave room for a third's few tokens.
+    assert!((2..=3).contains(&served), "{statuses:?}");
     let produced = provider.tally().total().tokens();
     assert!(produced <= 2 * cost, "{produced} tokens of {}", 2 * cost);
-    let account = alice.ledger("gpt-4").await.expect("a ledger");
+    let account = alice.ledger("probe").await.expect("a ledger");
     assert_eq!((account.settled, account.held), (produced, 0));
 }

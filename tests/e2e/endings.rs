@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tollgate_harness::{Backend, Client, Events, Gateway, Ledger, PROBED, Scenario, eventually};
-use tollgate_provider::{Counts, Simulator};
+use tollgate_provider::{Counts, Fault, FaultMatch, FaultRule, Simulator};
 
 use crate::stage::{gateway, of, simulator};
 
@@ -441,4 +441,129 @@ async fn leave<T>(stage: &Stage, connection: T) {
     .await
     .expect("a cancelled request");
     assert!(left.elapsed() < FREED_WITHIN, "{:?}", left.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_choice_of_an_answer_is_charged() {
+    let stage = Stage::new().await;
+    for fault in ["", "fault=no_usage"] {
+        for stream in [false, true] {
+            let mut body = chat("gpt-4", &format!("output=12 {fault}"));
+            body["n"] = 3.into();
+            body["stream"] = stream.into();
+            let what = format!("three choices, stream {stream}, {fault:?}");
+            let bill = stage.bill(what, async {
+                let answer = stage.alice.chat(&body).await.expect("an answer");
+                let _ = answer.bytes().await;
+            });
+            let bill = bill.await;
+            assert_eq!(bill.produced.output, 36, "{}", bill.what);
+            if fault.is_empty() {
+                bill.is_what_was_produced();
+            } else {
+                // The texts of the choices are counted as one: a token may span two of them.
+                let apart = bill.produced.tokens().abs_diff(bill.charged);
+                assert!(
+                    apart <= 3,
+                    "{}: {} of {:?}",
+                    bill.what,
+                    bill.charged,
+                    bill.produced
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_with_mixed_faults_leave_no_drift_between_ledger_and_providers() {
+    const CALLS: u64 = 240;
+    const IN_PARALLEL: u64 = 6;
+    const FAULTS: [&str; 12] = [
+        "none",
+        "status:503",
+        "no_usage",
+        "zero_usage",
+        "usage_twice",
+        "reset_before_head",
+        "late_usage:5",
+        "cumulative_usage",
+        "status:429",
+        "cut:3:end",
+        "stream_error:2",
+        "garbage_body",
+    ];
+    let (openai, anthropic) = (simulator().await, simulator().await);
+    // Beside the faults of both providers, every tenth call fails at the first alone.
+    let rule = |nth| FaultRule {
+        matches: FaultMatch {
+            nth: Some(nth),
+            ..FaultMatch::default()
+        },
+        fault: Fault::Status {
+            status: 503,
+            retry_after_s: None,
+        },
+    };
+    openai
+        .faults()
+        .set((4..CALLS).step_by(10).map(rule).collect());
+    let backends = [
+        Backend::openai("openai", openai.addr()),
+        Backend::anthropic("anthropic", anthropic.addr()).priority(1),
+    ];
+    let scenario = Scenario::default()
+        .route("llm", &backends, PROBED)
+        .consumer("alice", "search")
+        .budget(
+            "all",
+            "User",
+            &format!("[{{tokens: {LIMIT}, window: Month}}]"),
+            &[],
+        );
+    let gateway = gateway(&scenario).await;
+    let alice = of(&gateway, "alice");
+    let workers: Vec<_> = (0..IN_PARALLEL)
+        .map(|worker| {
+            let alice = alice.clone();
+            tokio::spawn(async move {
+                for call in (worker..CALLS).step_by(IN_PARALLEL as usize) {
+                    // Steps of 5 and 7 go through all faults and both forms, in no simple order.
+                    let stream = call % 7 < 4;
+                    let fault = match FAULTS[(call * 5 % 12) as usize] {
+                        // Half a JSON body does not tell what it cost.
+                        fault if fault.starts_with("cut") && !stream => "none",
+                        fault => fault,
+                    };
+                    let fault = if fault == "none" {
+                        String::new()
+                    } else {
+                        format!("fault={fault}")
+                    };
+                    let mut body = chat("gpt-4", &format!("output={} {fault}", 1 + call * 7 % 50));
+                    body["stream"] = stream.into();
+                    if let Ok(answer) = alice.chat(&body).await {
+                        let _ = answer.bytes().await;
+                    }
+                }
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.await.expect("a worker");
+    }
+    let account = alice
+        .settled_ledger("gpt-4", FREED_WITHIN)
+        .await
+        .expect("a ledger");
+    let (first, second) = (openai.tally().total(), anthropic.tally().total());
+    assert!(
+        first.answered > 50 && second.answered > 0,
+        "{first:?} {second:?}"
+    );
+    assert_eq!(
+        account.settled,
+        first.tokens() + second.tokens(),
+        "{first:?} {second:?}"
+    );
 }

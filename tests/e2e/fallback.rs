@@ -166,7 +166,7 @@ async fn refusal_that_is_the_clients_own_fault_is_not_tried_elsewhere() {
     let (openai, anthropic) = (simulator().await, simulator().await);
     let gateway = gateway(&openai_then_anthropic(&url(&openai), &anthropic, PROBED)).await;
     let alice = of(&gateway, "alice");
-    for code in [400, 404, 422] {
+    for code in [400, 401, 403, 404, 422] {
         openai.faults().set(vec![always(status(code))]);
         let told = say(&alice, &ask(8, 64)).await;
         assert_eq!(told.status, code, "{}", told.body);
@@ -174,7 +174,7 @@ async fn refusal_that_is_the_clients_own_fault_is_not_tried_elsewhere() {
         assert_eq!(told.header("x-tollgate-provider"), "first");
     }
     assert_eq!(anthropic.recorder().requests().len(), 0);
-    assert_eq!(openai.recorder().requests().len(), 3);
+    assert_eq!(openai.recorder().requests().len(), 5);
     let account = alice
         .settled_ledger("gpt-4", Duration::from_secs(1))
         .await
@@ -315,7 +315,10 @@ async fn three_backends_are_tried_in_the_order_of_their_priorities() {
     served_by(&told, "third", "gpt-4");
     is_for_openai(&first.recorder().last().expect("an attempt"), "first");
     is_for_anthropic(&second.recorder().last().expect("an attempt"), "second");
-    is_for_openai(&third.recorder().last().expect("an attempt"), "third");
+    let request = third.recorder().last().expect("an attempt");
+    is_for_openai(&request, "third");
+    // What the client wrote, not what an earlier provider was sent.
+    assert_eq!(request.json()["messages"], ask(8, 64)["messages"]);
 
     // Attempts that failed before their first byte cost nothing.
     let produced = [&first, &second, &third].map(|provider| provider.tally().total().tokens());
@@ -441,4 +444,54 @@ fn with_images(mebibytes: usize) -> Value {
     let mut content = vec![json!({"type": "text", "text": "What is this? [[sim output=8]]"})];
     content.extend(std::iter::repeat_n(image, mebibytes));
     json!({"model": "gpt-4", "max_tokens": 64, "messages": [{"role": "user", "content": content}]})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stream_that_takes_longer_than_an_attempt_may_is_not_cut() {
+    let (openai, anthropic) = (simulator().await, simulator().await);
+    let gateway = gateway(&openai_then_anthropic(
+        &url(&openai),
+        &anthropic,
+        TRY_300_MS,
+    ))
+    .await;
+    let body = json!({
+        "model": "gpt-4",
+        "messages": [{"role": "user", "content": "[[sim output=8 chunk_delay_ms=100]]"}],
+    });
+    let events = of(&gateway, "alice").stream(&body).await.expect("a stream");
+    assert_eq!(events.header("x-tollgate-provider"), Some("first"));
+    let (chunks, done) = events.rest().await;
+    assert!(done, "{chunks:?}");
+    assert_eq!(anthropic.recorder().requests().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fallback_on_a_tight_budget_is_held_to_the_second_providers_bound() {
+    const LIMIT: u64 = 200;
+    let (openai, anthropic) = (simulator().await, simulator().await);
+    let backends = [
+        Backend::openai("first", openai.addr()),
+        Backend::anthropic("second", anthropic.addr()).priority(1),
+    ];
+    let scenario = Scenario::default()
+        .route("llm", &backends, "")
+        .consumer("alice", "search")
+        .budget(
+            "all",
+            "User",
+            &format!("[{{tokens: {LIMIT}, window: Month}}]"),
+            &[],
+        );
+    let gateway = gateway(&scenario).await;
+    openai.faults().set(vec![always(status(503))]);
+    let told = say(&of(&gateway, "alice"), &ask(150, 150)).await;
+    served_by(&told, "second", "claude-3-opus");
+    // The first provider's tokens can be counted, the second's only bounded by bytes: less is
+    // left for its output.
+    let first = openai.recorder().last().expect("an attempt").json()["max_tokens"].as_u64();
+    let second = anthropic.recorder().last().expect("an attempt").json()["max_tokens"].as_u64();
+    assert!(second < first, "{first:?} then {second:?}");
+    assert_eq!(Some(told.number("x-tollgate-output-tokens-limit")), second);
+    assert!(told.tokens() <= LIMIT, "{} tokens", told.tokens());
 }
