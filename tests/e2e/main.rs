@@ -1,11 +1,34 @@
 //! Tests of the whole product: the binary, real Envoy, the provider simulator, official SDKs.
+
+#[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod identity;
+#[cfg(test)]
+mod sdk;
 #[cfg(test)]
 mod budgets;
 #[cfg(test)]
-mod concurrency;
-#[cfg(test)]
 mod endings;
+#[cfg(test)]
+mod stage;
+#[cfg(test)]
+mod admin;
+#[cfg(test)]
+mod http_routes;
+#[cfg(test)]
+mod concurrency;
 #[cfg(test)]
 mod fallback;
 #[cfg(test)]
-mod stage;
+mod configuration;
+#[cfg(test)]
+mod seeds;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod cli;

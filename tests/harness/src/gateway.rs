@@ -23,6 +23,7 @@ use crate::Client;
 pub struct GatewayBuilder {
     binary: PathBuf,
     manifests: Option<String>,
+    files: Vec<(String, String)>,
     args: Vec<String>,
     env: Vec<(String, String)>,
 }
@@ -49,6 +50,7 @@ impl GatewayBuilder {
         Self {
             binary: binary.into(),
             manifests: None,
+            files: Vec::new(),
             args: Vec::new(),
             env: Vec::new(),
         }
@@ -58,6 +60,14 @@ impl GatewayBuilder {
     #[must_use]
     pub fn manifests(mut self, yaml: impl Into<String>) -> Self {
         self.manifests = Some(yaml.into());
+        self
+    }
+
+    /// Serves a folder of manifests with this file in it; [`Gateway::write`] and
+    /// [`Gateway::remove`] change the folder.
+    #[must_use]
+    pub fn file(mut self, name: &str, yaml: impl Into<String>) -> Self {
+        self.files.push((name.to_string(), yaml.into()));
         self
     }
 
@@ -99,6 +109,14 @@ impl GatewayBuilder {
             let path = manifest_path(folder.path());
             std::fs::write(&path, yaml).context("write the manifests")?;
             command.arg(path);
+        }
+        if !self.files.is_empty() {
+            let manifests = manifest_folder(folder.path());
+            std::fs::create_dir(&manifests).context("make the folder of manifests")?;
+            for (name, yaml) in &self.files {
+                std::fs::write(manifests.join(name), yaml).context("write the manifests")?;
+            }
+            command.arg(manifests);
         }
         let mut child = command
             .spawn()
@@ -160,10 +178,32 @@ impl Gateway {
     ///
     /// The file cannot be written.
     pub fn rewrite(&self, yaml: &str) -> Result<()> {
-        let path = manifest_path(self.folder.path());
-        let draft = self.folder.path().join(".manifests.yaml.tmp");
+        self.replace(&manifest_path(self.folder.path()), yaml)
+    }
+
+    /// Adds or replaces a file of the folder of manifests, as an editor would.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn write(&self, name: &str, yaml: &str) -> Result<()> {
+        self.replace(&manifest_folder(self.folder.path()).join(name), yaml)
+    }
+
+    /// Deletes a file of the folder of manifests.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be deleted.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        let path = manifest_folder(self.folder.path()).join(name);
+        std::fs::remove_file(&path).with_context(|| format!("delete {}", path.display()))
+    }
+
+    fn replace(&self, path: &Path, yaml: &str) -> Result<()> {
+        let draft = self.folder.path().join(".draft");
         std::fs::write(&draft, yaml).context("write the new manifests")?;
-        std::fs::rename(&draft, &path).context("put the new manifests in place")
+        std::fs::rename(&draft, path).context("put the new manifests in place")
     }
 
     /// All lines printed so far.
@@ -176,6 +216,29 @@ impl Gateway {
         let output = self.output();
         let lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         lines.filter(|line| line["target"] == "access").collect()
+    }
+
+    /// What `/status` of the admin endpoint says.
+    ///
+    /// # Errors
+    ///
+    /// It does not answer in JSON.
+    pub async fn status(&self) -> Result<Value> {
+        let text = self.admin().get("/status").await?.text().await.context("read /status")?;
+        serde_json::from_str(&text).with_context(|| format!("parse {text:?}"))
+    }
+
+    /// Process id and command line of its Envoy.
+    ///
+    /// # Errors
+    ///
+    /// It has none.
+    pub fn envoy(&self) -> Result<(u32, Vec<String>)> {
+        let pid = self.pid().context("the gateway has ended")?;
+        crate::command::children(pid)?
+            .into_iter()
+            .find(|(_, line)| line.iter().any(|word| word == "--config-path"))
+            .context("the gateway has no Envoy")
     }
 
     /// Process id.
@@ -200,9 +263,22 @@ impl Gateway {
     ///
     /// The signal could not be sent.
     pub async fn terminate(&self) -> Result<()> {
+        self.signal("-TERM").await
+    }
+
+    /// Sends SIGINT, as Ctrl-C does.
+    ///
+    /// # Errors
+    ///
+    /// The signal could not be sent.
+    pub async fn interrupt(&self) -> Result<()> {
+        self.signal("-INT").await
+    }
+
+    async fn signal(&self, signal: &str) -> Result<()> {
         let pid = self.child.id().context("the gateway has ended")?;
-        let sent = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
-        anyhow::ensure!(sent.success(), "kill -TERM {pid} failed");
+        let sent = Command::new("kill").args([signal, &pid.to_string()]).status().await?;
+        anyhow::ensure!(sent.success(), "kill {signal} {pid} failed");
         Ok(())
     }
 
@@ -228,7 +304,7 @@ impl Drop for Gateway {
 }
 
 /// A key in the developer's own environment must not reach a test.
-const PROVIDER_VARIABLES: [&str; 7] = [
+pub(crate) const PROVIDER_VARIABLES: [&str; 7] = [
     "ANTHROPIC_API_KEY",
     "ANTHROPIC_BASE_URL",
     "AZURE_OPENAI_API_KEY",
@@ -240,6 +316,10 @@ const PROVIDER_VARIABLES: [&str; 7] = [
 
 fn manifest_path(folder: &Path) -> PathBuf {
     folder.join("manifests.yaml")
+}
+
+fn manifest_folder(folder: &Path) -> PathBuf {
+    folder.join("manifests")
 }
 
 async fn collect(

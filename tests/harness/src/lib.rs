@@ -6,13 +6,17 @@
 #![forbid(unsafe_code)]
 
 mod client;
+pub mod command;
+mod echo;
 mod events;
 mod gateway;
 mod ledger;
+pub mod manifests;
 mod scenario;
 mod wait;
 
 pub use client::Client;
+pub use echo::Echo;
 pub use events::Events;
 pub use gateway::{Gateway, GatewayBuilder};
 pub use ledger::Ledger;
