@@ -1,6 +1,11 @@
 //! The invariants of ARCHITECTURE.md that a test can check: which crate may not name which, and
 //! how large a file may grow.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests; clippy only knows the test functions themselves"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -15,7 +20,15 @@ const FILE_LINES_MAX: usize = 500;
 const ROOT_LINES_MAX: usize = 70;
 
 /// Crates that wait for sockets, timers or channels.
-const ASYNC: &[&str] = &["axum", "hyper", "notify", "reqwest", "tokio", "tokio-stream", "tonic"];
+const ASYNC: &[&str] = &[
+    "axum",
+    "hyper",
+    "notify",
+    "reqwest",
+    "tokio",
+    "tokio-stream",
+    "tonic",
+];
 /// Crates that know Kubernetes.
 const KUBERNETES: &[&str] = &["gateway-api", "k8s-openapi", "kube", "tollgate-crds"];
 /// Crates that know Envoy.
@@ -41,9 +54,14 @@ fn forbidden() -> BTreeMap<&'static str, Vec<&'static [&'static str]>> {
 fn no_crate_depends_on_what_it_must_not_know() {
     let dependencies = dependencies();
     for (name, lists) in forbidden() {
-        let known = dependencies.get(name).unwrap_or_else(|| panic!("no crate {name}"));
+        let known = dependencies
+            .get(name)
+            .unwrap_or_else(|| panic!("no crate {name}"));
         for banned in lists.into_iter().flatten() {
-            assert!(!known.contains(*banned), "{name} must not depend on {banned}");
+            assert!(
+                !known.contains(*banned),
+                "{name} must not depend on {banned}"
+            );
         }
     }
 }
@@ -62,7 +80,9 @@ fn one_crate_names_the_envoy_protobuf_crate() {
 fn nothing_but_the_binary_sees_both_controller_and_data_plane() {
     let seeing: Vec<String> = dependencies()
         .into_iter()
-        .filter(|(_, known)| known.contains("tollgate-controller") && known.contains("tollgate-extproc"))
+        .filter(|(_, known)| {
+            known.contains("tollgate-controller") && known.contains("tollgate-extproc")
+        })
         .map(|(name, _)| name)
         .collect();
     assert_eq!(seeing, ["tollgate"]);
@@ -77,14 +97,23 @@ fn no_file_holds_too_much_and_each_says_what_it_owns() {
         let text = std::fs::read_to_string(&file).unwrap();
         let lines = text.lines().count();
         let shown = file.strip_prefix(root()).unwrap().display().to_string();
-        assert!(text.starts_with("//!"), "{shown} does not begin with `//!`: what it owns");
+        assert!(
+            text.starts_with("//!"),
+            "{shown} does not begin with `//!`: what it owns"
+        );
         if is_test(&shown) {
             continue;
         }
-        assert!(lines <= FILE_LINES_MAX, "{shown} has {lines} lines; split it");
+        assert!(
+            lines <= FILE_LINES_MAX,
+            "{shown} has {lines} lines; split it"
+        );
         if shown.ends_with("src/lib.rs") || shown.ends_with("src/main.rs") {
             let code = text.lines().filter(|line| !line.starts_with("//!")).count();
-            assert!(code <= ROOT_LINES_MAX, "{shown} has {code} lines of code; it holds mods and one entry");
+            assert!(
+                code <= ROOT_LINES_MAX,
+                "{shown} has {code} lines of code; it holds mods and one entry"
+            );
         }
     }
 }
@@ -96,7 +125,10 @@ fn is_test(path: &str) -> bool {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()
+        .unwrap()
 }
 
 fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {

@@ -7,7 +7,12 @@ use clap::{Parser, Subcommand, ValueEnum};
 /// An AI gateway: one OpenAI-compatible endpoint in front of many model providers, with token
 /// budgets that hold.
 #[derive(Debug, Parser)]
-#[command(name = "tollgate", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "tollgate",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,

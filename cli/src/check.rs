@@ -13,7 +13,10 @@ use crate::{args::CheckArgs, load, output};
 /// Exit code 0: all is in effect; 1: something is not.
 pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let source = &args.source;
-    anyhow::ensure!(!source.paths.is_empty(), "name the files or folders to check");
+    anyhow::ensure!(
+        !source.paths.is_empty(),
+        "name the files or folders to check"
+    );
     load::require(&source.paths)?;
     let options = load::options(source.port, source.bind, &source.provider_url)?;
     let translated = load::translated(&Manifests::Paths(source.paths.clone()), &options);
@@ -25,9 +28,19 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         let all = status
             .conditions
             .iter()
-            .chain(status.listeners.iter().flat_map(|listener| &listener.conditions))
+            .chain(
+                status
+                    .listeners
+                    .iter()
+                    .flat_map(|listener| &listener.conditions),
+            )
             .chain(status.parents.iter().flat_map(|parent| &parent.conditions))
-            .chain(status.ancestors.iter().flat_map(|ancestor| &ancestor.conditions));
+            .chain(
+                status
+                    .ancestors
+                    .iter()
+                    .flat_map(|ancestor| &ancestor.conditions),
+            );
         // A route with one parent is told the same twice: of itself, and of its parent.
         let mut told = BTreeSet::new();
         for condition in all.filter(|condition| is_bad(condition)) {
@@ -68,7 +81,12 @@ fn line(object: &ObjectRef, condition: &Condition, place: Option<&Place>) -> Str
 
 /// Conditions that say that something was accepted are bad when false; those that warn, when true.
 fn is_bad(condition: &Condition) -> bool {
-    const WARNINGS: [&str; 4] = ["Conflicted", "OverlappingTLSConfig", "PartiallyInvalid", "Warning"];
+    const WARNINGS: [&str; 4] = [
+        "Conflicted",
+        "OverlappingTLSConfig",
+        "PartiallyInvalid",
+        "Warning",
+    ];
     let warns = WARNINGS.contains(&condition.kind);
     match condition.status {
         ConditionStatus::False => !warns,

@@ -10,7 +10,10 @@ pub(crate) fn crds(args: &CrdsArgs) -> anyhow::Result<ExitCode> {
     let files = tollgate_crds::yaml_files();
     let Some(folder) = &args.out else {
         for (_, text) in files {
-            output::result(&format!("---\n{}", text.trim_start_matches("---\n").trim_end()));
+            output::result(&format!(
+                "---\n{}",
+                text.trim_start_matches("---\n").trim_end()
+            ));
         }
         return Ok(ExitCode::SUCCESS);
     };

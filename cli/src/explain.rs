@@ -51,7 +51,9 @@ pub(crate) fn explain(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
 fn body(args: &ExplainArgs) -> anyhow::Result<Vec<u8>> {
     if args.chat.as_os_str() == "-" {
         let mut body = Vec::new();
-        std::io::stdin().read_to_end(&mut body).context("read stdin")?;
+        std::io::stdin()
+            .read_to_end(&mut body)
+            .context("read stdin")?;
         return Ok(body);
     }
     std::fs::read(&args.chat).with_context(|| format!("read {}", args.chat.display()))
@@ -95,7 +97,9 @@ fn text(explanation: &Explanation) -> String {
     }
     let exact = explanation
         .input_tokens
-        .map_or("tokenizer not known".to_string(), |tokens| format!("{tokens} counted"));
+        .map_or("tokenizer not known".to_string(), |tokens| {
+            format!("{tokens} counted")
+        });
     lines.push(format!(
         "tokens   input at most {} ({exact}), output at most {}",
         explanation.input_tokens_bound, explanation.output_tokens_max

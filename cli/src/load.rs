@@ -80,7 +80,11 @@ pub(crate) fn translated(manifests: &Manifests, options: &Options) -> Translated
 /// A path does not exist.
 pub(crate) fn require(paths: &[PathBuf]) -> anyhow::Result<()> {
     for path in paths {
-        anyhow::ensure!(Path::new(path).exists(), "{} does not exist", path.display());
+        anyhow::ensure!(
+            Path::new(path).exists(),
+            "{} does not exist",
+            path.display()
+        );
     }
     Ok(())
 }

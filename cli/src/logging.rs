@@ -1,5 +1,7 @@
 //! Log lines on stderr.
 
+mod batch;
+
 use std::io::IsTerminal;
 
 use anyhow::Context;
@@ -7,12 +9,16 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberI
 
 use crate::args::{LogArgs, LogFormat};
 
-/// Starts logging for the whole process.
+pub(crate) use batch::Flush;
+use batch::Batch;
+
+/// Starts logging for the whole process; what is returned must live as long.
 ///
 /// # Errors
 ///
 /// The filter cannot be parsed.
-pub(crate) fn start(args: &LogArgs) -> anyhow::Result<()> {
+pub(crate) fn start(args: &LogArgs) -> anyhow::Result<Flush> {
+    let (batch, flush) = Batch::start().context("start the log thread")?;
     let filter = EnvFilter::try_new(&args.log_level)
         .with_context(|| format!("--log-level {:?} is not a log filter", args.log_level))?;
     let json = match args.log_format {
@@ -22,11 +28,14 @@ pub(crate) fn start(args: &LogArgs) -> anyhow::Result<()> {
     };
     let registry = tracing_subscriber::registry().with(filter);
     if json {
-        let layer = fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
+        let layer = fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_writer(batch);
         registry.with(layer).init();
     } else {
-        let layer = fmt::layer().compact().with_writer(std::io::stderr);
+        let layer = fmt::layer().compact().with_writer(batch);
         registry.with(layer).init();
     }
-    Ok(())
+    Ok(flush)
 }

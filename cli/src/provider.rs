@@ -8,7 +8,7 @@ use tollgate_provider::{Simulator, SimulatorConfig};
 use crate::{args::ProviderArgs, logging, output};
 
 pub(crate) fn provider(args: &ProviderArgs) -> anyhow::Result<ExitCode> {
-    logging::start(&args.log)?;
+    let _logs = logging::start(&args.log)?;
     let runtime = tokio::runtime::Runtime::new().context("start the runtime")?;
     runtime.block_on(async {
         let config = SimulatorConfig {

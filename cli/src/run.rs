@@ -32,7 +32,7 @@ use origin::Origin;
 const CONNECTIONS_MAX: u64 = 50_000;
 
 pub(crate) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
-    logging::start(&args.log)?;
+    let _logs = logging::start(&args.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -49,16 +49,28 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
         args.source.port = free_port(args.source.bind)?;
     }
     let origin = Origin::find(&args.source.paths).await?;
-    let options = load::options(args.source.port, args.source.bind, &args.source.provider_url)?;
+    let options = load::options(
+        args.source.port,
+        args.source.bind,
+        &args.source.provider_url,
+    )?;
     let manifests = origin.manifests();
     let listeners = load::translated(&manifests, &options).gateway.listeners;
-    let addresses: Vec<_> =
-        listeners.iter().map(|listener| SocketAddr::new(listener.address, listener.port)).collect();
+    let addresses: Vec<_> = listeners
+        .iter()
+        .map(|listener| SocketAddr::new(listener.address, listener.port))
+        .collect();
     require_free(&addresses)?;
     let admin_address = SocketAddr::new(args.admin_bind, args.admin_port);
     let admin_listener = admin::bind(admin_address).await?;
-    let admin_address = admin_listener.local_addr().context("read the admin address")?;
-    let envoy = find_envoy(&EnvoySearch::from_environment(args.envoy.clone()), &output::error).await?;
+    let admin_address = admin_listener
+        .local_addr()
+        .context("read the admin address")?;
+    let envoy = find_envoy(
+        &EnvoySearch::from_environment(args.envoy.clone()),
+        &output::error,
+    )
+    .await?;
     if let Some(version) = &envoy.other_version {
         tracing::warn!(%version, "this Envoy is not the version that Tollgate is tested with");
     }
@@ -67,7 +79,10 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
     let socket = folder.path().join("extproc.sock");
     let metrics = Metrics::new()?;
     let store = Arc::new(MemoryStore::new(Clock::system(), Bounds::default()));
-    let host_config = HostConfig { body_bytes_max: args.body_limit, ..HostConfig::default() };
+    let host_config = HostConfig {
+        body_bytes_max: args.body_limit,
+        ..HostConfig::default()
+    };
     let host = Host::new(host_config, store, Telemetry::new(&metrics.meter()));
 
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -147,13 +162,19 @@ async fn announce(
             }
         }
         None => {
-            output::result(&format!("ready, but no listener is in effect (admin {})", reachable(admin)));
+            output::result(&format!(
+                "ready, but no listener is in effect (admin {})",
+                reachable(admin)
+            ));
         }
     }
     std::future::pending().await
 }
 
-async fn follow_bundles(host: Arc<Host>, mut bundles: watch::Receiver<Arc<tollgate_bundle::Bundle>>) {
+async fn follow_bundles(
+    host: Arc<Host>,
+    mut bundles: watch::Receiver<Arc<tollgate_bundle::Bundle>>,
+) {
     loop {
         let bundle = Arc::clone(&bundles.borrow_and_update());
         host.apply(&bundle);

@@ -14,9 +14,12 @@ pub(crate) fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
         .context("start the runtime")?;
     let url = format!("{}/status", args.admin.trim_end_matches('/'));
     let status: Value = runtime.block_on(async {
-        let answer = reqwest::get(&url)
-            .await
-            .with_context(|| format!("no gateway answers at {}; is one running? (--admin)", args.admin))?;
+        let answer = reqwest::get(&url).await.with_context(|| {
+            format!(
+                "no gateway answers at {}; is one running? (--admin)",
+                args.admin
+            )
+        })?;
         answer
             .error_for_status()
             .context("the gateway did not give its status")?
@@ -65,7 +68,11 @@ fn conditions(status: &Value, of: &str, lines: &mut Vec<String>) {
             text("message"),
         ));
     }
-    for (list, name) in [("listeners", "name"), ("parents", "parentRef"), ("ancestors", "ancestorRef")] {
+    for (list, name) in [
+        ("listeners", "name"),
+        ("parents", "parentRef"),
+        ("ancestors", "ancestorRef"),
+    ] {
         for part in status[list].as_array().into_iter().flatten() {
             let label = part[name]
                 .as_str()

@@ -1,34 +1,34 @@
 //! Tests of the whole product: the binary, real Envoy, the provider simulator, official SDKs.
 
 #[cfg(test)]
-mod errors;
-#[cfg(test)]
-mod identity;
-#[cfg(test)]
-mod sdk;
+mod admin;
 #[cfg(test)]
 mod budgets;
 #[cfg(test)]
-mod endings;
-#[cfg(test)]
-mod stage;
-#[cfg(test)]
-mod admin;
-#[cfg(test)]
-mod http_routes;
+mod cli;
 #[cfg(test)]
 mod concurrency;
 #[cfg(test)]
-mod fallback;
-#[cfg(test)]
 mod configuration;
 #[cfg(test)]
-mod seeds;
+mod endings;
+#[cfg(test)]
+mod errors;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
-mod secrets;
+mod fallback;
+#[cfg(test)]
+mod http_routes;
+#[cfg(test)]
+mod identity;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
-mod cli;
+mod sdk;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod seeds;
+#[cfg(test)]
+mod stage;

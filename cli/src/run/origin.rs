@@ -13,7 +13,10 @@ use tollgate_provider::{Simulator, SimulatorConfig};
 /// A configuration, and what has to live as long as it.
 pub(crate) enum Origin {
     /// Simulated providers, while this value lives.
-    Demo { text: String, _providers: [Simulator; 2] },
+    Demo {
+        text: String,
+        _providers: [Simulator; 2],
+    },
     /// Provider keys in the environment.
     Environment { text: String, notes: Vec<String> },
     /// Manifests.
@@ -35,7 +38,10 @@ impl Origin {
         let found = autoconfig(&|name| std::env::var(name).ok())
             .context("make a configuration of the provider keys in the environment")?;
         if let Some(found) = found {
-            return Ok(Self::Environment { text: found.manifests, notes: found.notes });
+            return Ok(Self::Environment {
+                text: found.manifests,
+                notes: found.notes,
+            });
         }
         let openai = simulator().await?;
         let anthropic = simulator().await?;
@@ -48,10 +54,14 @@ impl Origin {
     /// What to serve.
     pub(crate) fn manifests(&self) -> Manifests {
         match self {
-            Self::Demo { text, .. } => Manifests::Text { name: "demo", text: text.as_str().into() },
-            Self::Environment { text, .. } => {
-                Manifests::Text { name: "environment", text: text.as_str().into() }
-            }
+            Self::Demo { text, .. } => Manifests::Text {
+                name: "demo",
+                text: text.as_str().into(),
+            },
+            Self::Environment { text, .. } => Manifests::Text {
+                name: "environment",
+                text: text.as_str().into(),
+            },
             Self::Paths(paths) => Manifests::Paths(paths.clone()),
         }
     }
@@ -87,7 +97,9 @@ fn demo_hint(url: &str) -> String {
 }
 
 fn curl(url: &str, key: Option<&str>, model: &str) -> String {
-    let key = key.map_or(String::new(), |key| format!("-H 'authorization: Bearer {key}' "));
+    let key = key.map_or(String::new(), |key| {
+        format!("-H 'authorization: Bearer {key}' ")
+    });
     format!(
         "curl {url}/v1/chat/completions {key}-H 'content-type: application/json' \\\n  \
          -d '{{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'"

@@ -138,7 +138,9 @@ impl GatewayBuilder {
             .split([' ', '(', ')'])
             .filter(|word| word.starts_with("http://"));
         let url = urls.next().context("the ready line names no address")?;
-        let admin_url = urls.next().context("the ready line names no admin address")?;
+        let admin_url = urls
+            .next()
+            .context("the ready line names no admin address")?;
         Ok(Gateway {
             url: url.trim_end_matches("/v1").to_string(),
             admin_url: admin_url.to_string(),
@@ -208,13 +210,18 @@ impl Gateway {
 
     /// All lines printed so far.
     pub fn output(&self) -> String {
-        self.output.lock().map(|lines| lines.join("\n")).unwrap_or_default()
+        self.output
+            .lock()
+            .map(|lines| lines.join("\n"))
+            .unwrap_or_default()
     }
 
     /// The access log: one JSON object for each LLM call that has ended.
     pub fn calls(&self) -> Vec<Value> {
         let output = self.output();
-        let lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let lines = output
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
         lines.filter(|line| line["target"] == "access").collect()
     }
 
@@ -224,7 +231,13 @@ impl Gateway {
     ///
     /// It does not answer in JSON.
     pub async fn status(&self) -> Result<Value> {
-        let text = self.admin().get("/status").await?.text().await.context("read /status")?;
+        let text = self
+            .admin()
+            .get("/status")
+            .await?
+            .text()
+            .await
+            .context("read /status")?;
         serde_json::from_str(&text).with_context(|| format!("parse {text:?}"))
     }
 
@@ -277,7 +290,10 @@ impl Gateway {
 
     async fn signal(&self, signal: &str) -> Result<()> {
         let pid = self.child.id().context("the gateway has ended")?;
-        let sent = Command::new("kill").args([signal, &pid.to_string()]).status().await?;
+        let sent = Command::new("kill")
+            .args([signal, &pid.to_string()])
+            .status()
+            .await?;
         anyhow::ensure!(sent.success(), "kill {signal} {pid} failed");
         Ok(())
     }
@@ -341,11 +357,17 @@ async fn collect(
 }
 
 fn failed(what: &str, output: &Mutex<Vec<String>>) -> anyhow::Error {
-    let lines = output.lock().map(|lines| lines.join("\n")).unwrap_or_default();
+    let lines = output
+        .lock()
+        .map(|lines| lines.join("\n"))
+        .unwrap_or_default();
     anyhow!("{what}; it printed:\n{lines}")
 }
 
-#[expect(clippy::print_stderr, reason = "a failing test shows the logs of its gateway")]
+#[expect(
+    clippy::print_stderr,
+    reason = "a failing test shows the logs of its gateway"
+)]
 fn show(output: &str) {
     eprintln!("---- output of the gateway\n{output}\n----");
 }
