@@ -18,7 +18,7 @@ use batch::Batch;
 ///
 /// The filter cannot be parsed.
 pub(crate) fn start(args: &LogArgs) -> anyhow::Result<Flush> {
-    let (batch, flush) = Batch::start().context("start the log thread")?;
+    let (batch, flush) = Batch::start(Box::new(std::io::stderr())).context("start the log thread")?;
     let filter = EnvFilter::try_new(&args.log_level)
         .with_context(|| format!("--log-level {:?} is not a log filter", args.log_level))?;
     let json = match args.log_format {

@@ -22,6 +22,11 @@ use clap::Parser;
 
 use args::{Args, Command};
 
+// The ext_proc path makes and drops many small messages; with the system's allocator a call costs
+// several per cent more CPU (docs/performance.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let args = Args::parse();
     let done = match args.command {
