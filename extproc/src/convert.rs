@@ -83,7 +83,7 @@ pub(crate) fn read_body() -> ProcessingResponse {
 pub(crate) fn forward(forward: Forward) -> ProcessingResponse {
     response(Response::RequestBody(BodyResponse {
         response: Some(CommonResponse {
-            header_mutation: header_mutation(forward.set_headers, forward.remove_headers),
+            header_mutation: header_mutation(forward.set_headers, &forward.remove_headers),
             body_mutation: forward.body.map(body_mutation),
             clear_route_cache: true,
             ..CommonResponse::default()
@@ -96,7 +96,7 @@ pub(crate) fn forward_retry(forward: Forward) -> ProcessingResponse {
     response(Response::RequestHeaders(HeadersResponse {
         response: Some(CommonResponse {
             status: ResponseStatus::ContinueAndReplace.into(),
-            header_mutation: header_mutation(forward.set_headers, forward.remove_headers),
+            header_mutation: header_mutation(forward.set_headers, &forward.remove_headers),
             body_mutation: forward.body.map(body_mutation),
             ..CommonResponse::default()
         }),

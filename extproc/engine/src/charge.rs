@@ -3,10 +3,20 @@
 use std::sync::Arc;
 
 use tollgate_budget::{Account, Charge, HoldReceipt, Settlement};
-use tollgate_bundle::{Budget, Meter};
+use tollgate_bundle::{Budget, Limit, Meter, OnStoreFailure, SubjectKind};
 use tollgate_llm::Usage;
 
 use crate::caller::{self, Identity};
+
+/// A budget with its names shared, so that a request copies none of them.
+#[derive(Debug)]
+pub(crate) struct CompiledBudget {
+    pub(crate) on_store_failure: OnStoreFailure,
+    id: Arc<str>,
+    subject: SubjectKind,
+    meter: Meter,
+    limits: Vec<(Limit, Arc<str>)>,
+}
 
 /// A budget asks for a subject that the caller does not have.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,9 +34,24 @@ pub(crate) struct Due {
     meter: Meter,
 }
 
+// === impl CompiledBudget ===
+
+impl CompiledBudget {
+    pub(crate) fn compile(budget: &Budget) -> Self {
+        let limit = |limit: &Limit| (limit.clone(), Arc::from(limit.time_zone.as_str()));
+        Self {
+            on_store_failure: budget.on_store_failure,
+            id: Arc::from(budget.id.as_str()),
+            subject: budget.subject,
+            meter: budget.meter,
+            limits: budget.limits.iter().map(limit).collect(),
+        }
+    }
+}
+
 /// The accounts of all budgets of a rule for one caller, in the order of the budgets.
 pub(crate) fn dues(
-    budgets: &[Arc<Budget>],
+    budgets: &[Arc<CompiledBudget>],
     identity: Option<&Identity>,
     namespace: &str,
 ) -> Result<Vec<Due>, NoSubject> {
@@ -34,17 +59,17 @@ pub(crate) fn dues(
     for budget in budgets {
         let subject: Arc<str> = caller::subject(identity, budget.subject, namespace)
             .map_err(|lacks| NoSubject {
-                budget: budget.id.clone(),
+                budget: budget.id.to_string(),
                 lacks,
             })?
             .into();
-        for limit in &budget.limits {
+        for (limit, time_zone) in &budget.limits {
             dues.push(Due {
                 account: Account {
-                    budget: budget.id.as_str().into(),
+                    budget: Arc::clone(&budget.id),
                     subject: Arc::clone(&subject),
                     window: limit.window,
-                    time_zone: limit.time_zone.as_str().into(),
+                    time_zone: Arc::clone(time_zone),
                     limit: limit.tokens,
                 },
                 meter: budget.meter,

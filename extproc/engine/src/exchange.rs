@@ -65,6 +65,8 @@ struct Chat {
     request: ChatRequest,
     body: Bytes,
     path: String,
+    /// Headers of the client that must not reach a provider.
+    unwanted: Vec<&'static str>,
     rule: Arc<Rule>,
     identity: Option<Arc<Identity>>,
     dues: Vec<Due>,

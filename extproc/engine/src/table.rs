@@ -3,14 +3,17 @@
 mod matcher;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
 use sha2::{Digest, Sha256};
-use tollgate_bundle::{Budget, Bundle, Rule};
+use tollgate_bundle::{Bundle, Rule};
 
-use crate::caller::{Caller, Identity};
+use crate::{
+    caller::{Caller, Identity},
+    charge::CompiledBudget,
+};
 use matcher::Matcher;
 
 /// Everything an [`crate::Exchange`] looks up. Immutable; a change of configuration is a new one.
@@ -20,9 +23,6 @@ pub struct RouteTable {
     /// Who a key belongs to, by the SHA-256 of the key: a lookup compares no key byte by byte.
     /// The same key may stand in several namespaces.
     keys: HashMap<[u8; 32], Vec<Arc<Identity>>>,
-    /// Namespaces in which a key is required.
-    keyed: Vec<String>,
-    budgets: HashMap<String, Arc<Budget>>,
 }
 
 /// The AI traffic of one virtual host.
@@ -37,7 +37,7 @@ pub(crate) struct Scope {
 #[derive(Debug)]
 pub(crate) struct CompiledRule {
     pub(crate) rule: Arc<Rule>,
-    pub(crate) budgets: Vec<Arc<Budget>>,
+    pub(crate) budgets: Vec<Arc<CompiledBudget>>,
     /// Ids of budgets that the bundle does not hold: such a rule refuses every request.
     pub(crate) missing_budgets: Vec<String>,
     /// A key of the rule's namespace is required.
@@ -53,10 +53,10 @@ impl RouteTable {
     pub fn compile(bundle: &Bundle) -> (Self, Vec<String>) {
         let mut problems = Vec::new();
         let keyed: Vec<String> = bundle.consumers.keys().cloned().collect();
-        let budgets: HashMap<String, Arc<Budget>> = bundle
+        let budgets: HashMap<&str, Arc<CompiledBudget>> = bundle
             .budgets
             .iter()
-            .map(|(id, budget)| (id.clone(), Arc::new(budget.clone())))
+            .map(|(id, budget)| (id.as_str(), Arc::new(CompiledBudget::compile(budget))))
             .collect();
         let scopes = bundle
             .scopes
@@ -74,8 +74,6 @@ impl RouteTable {
         let table = Self {
             scopes,
             keys: index_keys(bundle),
-            keyed,
-            budgets,
         };
         (table, problems)
     }
@@ -89,6 +87,22 @@ impl RouteTable {
         let mut names: Vec<&str> = self.scopes.keys().map(String::as_str).collect();
         names.sort_unstable();
         names
+    }
+
+    /// Models whose tokens may have to be counted: those that a budget applies to, sorted.
+    pub fn counted_models(&self) -> BTreeSet<String> {
+        let mut models = BTreeSet::new();
+        let rules = self.scopes.values().flat_map(|scope| &scope.rules);
+        for rule in rules.filter(|rule| !rule.budgets.is_empty()) {
+            for backend in &rule.rule.backends {
+                match &backend.model {
+                    Some(model) => models.extend([model.clone()]),
+                    // The client's own model is asked for.
+                    None => models.extend(rule.rule.models.iter().map(|model| model.id.clone())),
+                }
+            }
+        }
+        models
     }
 
     /// Who a client key belongs to: empty for an unknown key.
@@ -107,19 +121,6 @@ impl RouteTable {
             .flat_map(|scope| &scope.rules)
             .flat_map(|rule| &rule.rule.backends)
             .map(|backend| backend.id.as_str())
-    }
-
-    /// Budgets by id, sorted.
-    pub fn budgets(&self) -> BTreeMap<&str, &Budget> {
-        self.budgets
-            .iter()
-            .map(|(id, budget)| (id.as_str(), budget.as_ref()))
-            .collect()
-    }
-
-    /// Whether keys are required in a namespace.
-    pub fn is_keyed(&self, namespace: &str) -> bool {
-        self.keyed.iter().any(|keyed| keyed == namespace)
     }
 }
 
@@ -144,18 +145,18 @@ impl CompiledRule {
     fn compile(
         rule: &Rule,
         keyed: &[String],
-        budgets: &HashMap<String, Arc<Budget>>,
+        budgets: &HashMap<&str, Arc<CompiledBudget>>,
         problems: &mut Vec<String>,
     ) -> Self {
         let (found, missing): (Vec<_>, Vec<_>) =
-            rule.budgets.iter().partition(|id| budgets.contains_key(*id));
+            rule.budgets.iter().partition(|id| budgets.contains_key(id.as_str()));
         for id in &missing {
             problems.push(format!("rule {}: budget {id} is not defined", rule.id));
         }
         Self {
             budgets: found
                 .into_iter()
-                .filter_map(|id| budgets.get(id).cloned())
+                .filter_map(|id| budgets.get(id.as_str()).cloned())
                 .collect(),
             missing_budgets: missing.into_iter().cloned().collect(),
             keyed: keyed.contains(&rule.namespace),

@@ -7,7 +7,7 @@ use tollgate_budget::{HoldOutcome, HoldRequest, StoreError};
 use tollgate_bundle::OnStoreFailure;
 use tollgate_llm::ChatRequest;
 
-use super::{Chat, Exchange, InputBound, head::RequestHead};
+use super::{Chat, Exchange, InputBound, attempt, head::RequestHead};
 use crate::{BudgetDecision, Reply, charge, choose::choose, step::Step};
 
 impl Exchange {
@@ -89,6 +89,7 @@ impl Exchange {
                 .iter()
                 .all(|budget| budget.on_store_failure == OnStoreFailure::Open),
             path: head.text(":path").unwrap_or_default().to_string(),
+            unwanted: attempt::unwanted(head),
             rule: Arc::clone(&rule.rule),
             request,
             body,

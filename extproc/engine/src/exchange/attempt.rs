@@ -6,13 +6,14 @@ use tollgate_budget::HoldRequest;
 use tollgate_bundle::{Api, Backend, CLUSTER_HEADER, EXCHANGE_HEADER};
 use tollgate_llm::{Target, translate};
 
-use super::{Exchange, InputBound};
+use super::{Exchange, InputBound, RequestHead};
 use crate::{Reply, charge, step::{Forward, Step}};
 
-/// Client headers that never reach a provider: the client's own credentials, names by which other
-/// gateways know a caller or a model, and an `accept-encoding` that would make the answer
-/// unreadable here.
-const REMOVED: &[&str] = &[
+/// Headers that never reach a provider: the client's own credentials, names by which other gateways
+/// know a caller or a model, an `accept-encoding` that
+/// would make the answer unreadable here, and what an earlier attempt was given for another
+/// provider (all attempts share one header map).
+const UNWANTED: &[&str] = &[
     "authorization",
     "x-api-key",
     "api-key",
@@ -124,12 +125,22 @@ impl Exchange {
             created,
             &format!("chatcmpl-{id:032x}"),
         ));
-        let present_path = match send {
-            Send::Changes => chat.path.as_str(),
-            Send::Everything => "",
+        let (present_path, unwanted) = match send {
+            Send::Changes => (chat.path.as_str(), chat.unwanted.as_slice()),
+            Send::Everything => ("", UNWANTED),
         };
-        Ok((headers(backend, ready, present_path), backend.cluster.clone()))
+        let forward = headers(backend, ready, present_path, unwanted);
+        Ok((forward, backend.cluster.clone()))
     }
+}
+
+/// Which of the unwanted headers a client sent: naming the others to the proxy would cost, too.
+pub(super) fn unwanted(head: &impl RequestHead) -> Vec<&'static str> {
+    UNWANTED
+        .iter()
+        .copied()
+        .filter(|name| head.header(name).is_some())
+        .collect()
 }
 
 /// The output limit to put into the provider's request, over all choices; `None` leaves what the
@@ -153,7 +164,12 @@ fn output_limit(
     }
 }
 
-fn headers(backend: &Backend, ready: translate::ProviderRequest, present_path: &str) -> Forward {
+fn headers(
+    backend: &Backend,
+    ready: translate::ProviderRequest,
+    present_path: &str,
+    unwanted: &[&'static str],
+) -> Forward {
     let mut set_headers: Vec<(&'static str, Cow<'static, str>)> = Vec::with_capacity(8);
     if ready.path != present_path {
         set_headers.push((":path", ready.path.into()));
@@ -170,9 +186,10 @@ fn headers(backend: &Backend, ready: translate::ProviderRequest, present_path: &
         set_headers.push(("content-length", body.len().to_string().into()));
         set_headers.push(("content-type", "application/json".into()));
     }
+    let is_set = |name: &str| set_headers.iter().any(|(set, _)| *set == name);
     Forward {
+        remove_headers: unwanted.iter().copied().filter(|name| !is_set(name)).collect(),
         set_headers,
-        remove_headers: REMOVED,
         body: ready.body,
     }
 }
