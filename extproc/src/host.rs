@@ -77,6 +77,7 @@ impl Host {
             tracing::warn!(%problem, "a part of the AI configuration is not usable");
         }
         self.health.retain(table.backend_ids());
+        load_tokenizers(&table);
         self.table.store(Arc::new(table));
     }
 
@@ -140,5 +141,14 @@ impl Host {
 impl std::fmt::Debug for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Host").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// Builds the tokenizers' tables in the background: the first call that is counted would hold its
+/// budget for as long as that takes.
+fn load_tokenizers(table: &RouteTable) {
+    let models = table.counted_models();
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn_blocking(move || models.iter().for_each(|model| tollgate_llm::tokens::load(model)));
     }
 }

@@ -154,6 +154,12 @@ pub fn count_text(model: &str, text: &str) -> u64 {
     bpe::estimate(encoding, text)
 }
 
+/// Builds the tokenizer's tables that [`count_text`] uses for `model`, if they are not there yet
+/// (some 100 ms of CPU), so that no call has to wait for them.
+pub fn load(model: &str) {
+    count_text(model, "");
+}
+
 /// The model's own name: without a provider before it, or the mark of a fine-tuned one.
 fn base_name(model: &str) -> &str {
     let name = model.rsplit('/').next().unwrap_or(model);
