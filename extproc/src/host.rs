@@ -149,6 +149,10 @@ impl std::fmt::Debug for Host {
 fn load_tokenizers(table: &RouteTable) {
     let models = table.counted_models();
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        runtime.spawn_blocking(move || models.iter().for_each(|model| tollgate_llm::tokens::load(model)));
+        runtime.spawn_blocking(move || {
+            for model in &models {
+                tollgate_llm::tokens::load(model);
+            }
+        });
     }
 }

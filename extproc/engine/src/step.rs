@@ -59,7 +59,7 @@ pub enum EndStep {
     /// Nothing to settle; the exchange is over.
     Done,
     /// Estimate what was used off the I/O threads, then call [`crate::Exchange::on_estimated`].
-    Estimate(EstimateJob),
+    Estimate(Box<EstimateJob>),
     /// Settle with the ledger; the exchange is over.
     Settle(Settlement),
 }

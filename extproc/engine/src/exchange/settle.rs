@@ -59,13 +59,13 @@ impl Exchange {
         }
         match outcome.usage {
             Some(usage) if outcome.complete => self.settle(Some(usage)),
-            reported => EndStep::Estimate(EstimateJob {
+            reported => EndStep::Estimate(Box::new(EstimateJob {
                 model: chat.asked_model().to_string(),
                 request: chat.request.clone(),
                 body: chat.body.clone(),
                 generated: outcome.generated,
                 reported,
-            }),
+            })),
         }
     }
 
