@@ -2,19 +2,13 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use tollgate_engine::{Forward, Reply, RequestHead};
-use tollgate_envoy::{
-    core::{HeaderValue, HeaderValueOption, header_value_option::HeaderAppendAction},
-    ext_proc::{
-        BodyMutation, BodyResponse, CommonResponse, HeaderMutation, HeadersResponse, HttpHeaders,
-        ImmediateResponse, ProcessingResponse, body_mutation::Mutation,
-        common_response::ResponseStatus, processing_response::Response,
-    },
-    ext_proc_filter::{
-        ProcessingMode,
-        processing_mode::{BodySendMode, HeaderSendMode},
-    },
-    http_type::HttpStatus,
+
+use crate::wire::{
+    BodyMutation, CONTINUE_AND_REPLACE, CommonResponse, HeaderMutation, HeaderValue,
+    HeaderValueOption, HttpHeaders, HttpStatus, ImmediateResponse, OVERWRITE_IF_EXISTS_OR_ADD,
+    PhaseResponse, ProcessingMode, ProcessingResponse, Response, SEND, SKIP, STREAMED,
 };
 
 /// Envoy's header list as the engine reads it.
@@ -24,9 +18,8 @@ impl RequestHead for Head<'_> {
     fn header(&self, name: &str) -> Option<&[u8]> {
         let headers = &self.0.headers.as_ref()?.headers;
         let found = headers.iter().find(|header| header.key == name)?;
-        // Envoy fills `raw_value` unless it was told to send text.
         Some(if found.raw_value.is_empty() {
-            found.value.as_bytes()
+            &found.value
         } else {
             &found.raw_value
         })
@@ -43,28 +36,28 @@ pub(crate) fn header_mutation(set: SetHeaders, remove: &[&str]) -> Option<Header
     Some(HeaderMutation {
         set_headers: set
             .into_iter()
-            .map(|(name, value)| set_header(name, value.into_owned()))
+            .map(|(name, value)| set_header(name, value))
             .collect(),
         remove_headers: remove.iter().map(ToString::to_string).collect(),
     })
 }
 
-fn set_header(name: &str, value: String) -> HeaderValueOption {
+fn set_header(name: &'static str, value: Cow<'static, str>) -> HeaderValueOption {
     HeaderValueOption {
         header: Some(HeaderValue {
-            key: name.to_string(),
-            raw_value: value.into_bytes(),
-            ..HeaderValue::default()
+            key: Bytes::from_static(name.as_bytes()),
+            value: Bytes::new(),
+            raw_value: match value {
+                Cow::Borrowed(value) => Bytes::from_static(value.as_bytes()),
+                Cow::Owned(value) => Bytes::from(value),
+            },
         }),
-        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
-        ..HeaderValueOption::default()
+        append_action: OVERWRITE_IF_EXISTS_OR_ADD,
     }
 }
 
-fn body_mutation(body: bytes::Bytes) -> BodyMutation {
-    BodyMutation {
-        mutation: Some(Mutation::Body(body.into())),
-    }
+fn body_mutation(body: Bytes) -> BodyMutation {
+    BodyMutation { body: Some(body) }
 }
 
 fn response(response: Response) -> ProcessingResponse {
@@ -76,12 +69,12 @@ fn response(response: Response) -> ProcessingResponse {
 
 /// Go on with the request's headers, unchanged.
 pub(crate) fn read_body() -> ProcessingResponse {
-    response(Response::RequestHeaders(HeadersResponse { response: None }))
+    response(Response::RequestHeaders(PhaseResponse { response: None }))
 }
 
 /// The request as the first attempt's provider wants it; Envoy chooses the route again.
 pub(crate) fn forward(forward: Forward) -> ProcessingResponse {
-    response(Response::RequestBody(BodyResponse {
+    response(Response::RequestBody(PhaseResponse {
         response: Some(CommonResponse {
             header_mutation: header_mutation(forward.set_headers, &forward.remove_headers),
             body_mutation: forward.body.map(body_mutation),
@@ -93,9 +86,9 @@ pub(crate) fn forward(forward: Forward) -> ProcessingResponse {
 
 /// The request as a further attempt's provider wants it: headers and body both replaced.
 pub(crate) fn forward_retry(forward: Forward) -> ProcessingResponse {
-    response(Response::RequestHeaders(HeadersResponse {
+    response(Response::RequestHeaders(PhaseResponse {
         response: Some(CommonResponse {
-            status: ResponseStatus::ContinueAndReplace.into(),
+            status: CONTINUE_AND_REPLACE,
             header_mutation: header_mutation(forward.set_headers, &forward.remove_headers),
             body_mutation: forward.body.map(body_mutation),
             ..CommonResponse::default()
@@ -105,7 +98,7 @@ pub(crate) fn forward_retry(forward: Forward) -> ProcessingResponse {
 
 /// The head of the answer. `stream` asks Envoy for the body piece by piece instead of whole.
 pub(crate) fn response_head(set: SetHeaders, remove: &[&str], stream: bool) -> ProcessingResponse {
-    let mut answer = response(Response::ResponseHeaders(HeadersResponse {
+    let mut answer = response(Response::ResponseHeaders(PhaseResponse {
         response: Some(CommonResponse {
             header_mutation: header_mutation(set, remove),
             ..CommonResponse::default()
@@ -113,18 +106,17 @@ pub(crate) fn response_head(set: SetHeaders, remove: &[&str], stream: bool) -> P
     }));
     if stream {
         answer.mode_override = Some(ProcessingMode {
-            response_header_mode: HeaderSendMode::Send.into(),
-            response_body_mode: BodySendMode::Streamed.into(),
-            response_trailer_mode: HeaderSendMode::Skip.into(),
-            ..ProcessingMode::default()
+            response_header_mode: SEND,
+            response_body_mode: STREAMED,
+            response_trailer_mode: SKIP,
         });
     }
     answer
 }
 
 /// A piece of the answer: `None` lets it pass as it is.
-pub(crate) fn response_body(replacement: Option<bytes::Bytes>) -> ProcessingResponse {
-    response(Response::ResponseBody(BodyResponse {
+pub(crate) fn response_body(replacement: Option<Bytes>) -> ProcessingResponse {
+    response(Response::ResponseBody(PhaseResponse {
         response: replacement.map(|body| CommonResponse {
             body_mutation: Some(body_mutation(body)),
             ..CommonResponse::default()
@@ -136,13 +128,12 @@ pub(crate) fn response_body(replacement: Option<bytes::Bytes>) -> ProcessingResp
 pub(crate) fn reply(reply: Reply) -> ProcessingResponse {
     let mut set: SetHeaders = vec![("content-type", "application/json".into())];
     set.extend(reply.headers.into_iter().map(|(name, value)| (name, value.into())));
-    response(Response::ImmediateResponse(ImmediateResponse {
+    response(Response::Immediate(ImmediateResponse {
         status: Some(HttpStatus {
             code: i32::from(reply.status),
         }),
         headers: header_mutation(set, &[]),
-        body: reply.body.into(),
-        grpc_status: None,
+        body: reply.body,
         details: format!("tollgate_{}", reply.reason),
     }))
 }

@@ -15,6 +15,7 @@ mod retry;
 mod router;
 mod server;
 mod telemetry;
+mod wire;
 
 pub use host::{Host, HostConfig};
 pub use server::serve;

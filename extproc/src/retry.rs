@@ -5,16 +5,14 @@ use std::{collections::HashMap, sync::Arc};
 use futures::{Stream, stream};
 use tollgate_bundle::EXCHANGE_HEADER;
 use tollgate_engine::{Reply, RequestHead};
-use tollgate_envoy::{
-    ext_proc::{ProcessingRequest, ProcessingResponse, processing_request},
-    well_known::{Struct, value::Kind},
-};
+use tollgate_envoy::well_known::{Struct, value::Kind};
 use tonic::{Status, Streaming};
 
 use crate::{
     convert::{self, Head},
     drive::Rest,
     host::Host,
+    wire::{ProcessingRequest, ProcessingResponse, Request},
 };
 
 /// Answers the one message of an attempt.
@@ -36,7 +34,7 @@ pub(crate) fn answers(
 }
 
 async fn attempt(host: &Host, message: ProcessingRequest) -> Result<ProcessingResponse, Status> {
-    let Some(processing_request::Request::RequestHeaders(head)) = message.request else {
+    let Some(Request::RequestHeaders(head)) = message.request else {
         return Err(Status::invalid_argument("only request headers are expected on a retry"));
     };
     let backend = backend_of(&message.attributes)

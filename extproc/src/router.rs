@@ -2,12 +2,8 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::{Stream, stream};
 use tollgate_engine::{Reply, RequestHead, ResponseHead};
-use tollgate_envoy::ext_proc::{
-    HttpBody, HttpHeaders, ProcessingRequest, ProcessingResponse, processing_request,
-};
 use tollgate_llm::{BodyChange, BodyReading};
 use tonic::{Status, Streaming};
 
@@ -16,6 +12,7 @@ use crate::{
     convert::{self, Head},
     drive::Rest,
     host::Host,
+    wire::{HttpBody, HttpHeaders, ProcessingRequest, ProcessingResponse, Request},
 };
 
 /// Answers Envoy's messages, one each, until it closes the stream. When it closes early (or this
@@ -52,7 +49,6 @@ struct RouterStream {
 
 impl RouterStream {
     async fn next(&mut self) -> Result<Option<ProcessingResponse>, Status> {
-        use processing_request::Request;
         let Some(message) = self.inbound.message().await? else {
             return Ok(None);
         };
@@ -92,7 +88,7 @@ impl RouterStream {
         }
         let step = call.exchange.lock().on_request_body(
             &Head(&head),
-            Bytes::from(body.body),
+            body.body,
             self.host.now_ms(),
             rand::random(),
         );
@@ -128,7 +124,7 @@ impl RouterStream {
 
     async fn on_response_body(&mut self, body: HttpBody) -> Result<ProcessingResponse, Status> {
         let call = self.call.as_mut().ok_or_else(out_of_order)?;
-        let piece = Bytes::from(body.body);
+        let piece = body.body;
         let step = {
             let exchange = Arc::clone(&call.exchange);
             let mut exchange = exchange.lock();

@@ -1,23 +1,34 @@
 //! The gRPC service that Envoy calls.
 
-use std::{os::unix::net::UnixStream as StdUnixStream, path::Path, pin::Pin, sync::Arc};
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    os::unix::net::UnixStream as StdUnixStream,
+    path::Path,
+    pin::Pin,
+    sync::Arc,
+};
 
 use anyhow::Context;
-use futures::{Stream, StreamExt};
+use futures::Stream;
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::mpsc,
 };
-use tokio_stream::wrappers::UnboundedReceiverStream;
 use tollgate_bundle::SCOPE_METADATA;
-use tollgate_envoy::ext_proc::{
-    ProcessingRequest, ProcessingResponse,
-    external_processor_server::{ExternalProcessor, ExternalProcessorServer},
+use tonic::{Request, Response, Status, Streaming, server::StreamingService};
+use tonic_prost::ProstCodec;
+
+use crate::{
+    host::Host,
+    retry, router,
+    wire::{ProcessingRequest, ProcessingResponse},
 };
-use tonic::{Request, Response, Status, Streaming};
 
-use crate::{host::Host, retry, router};
-
+/// The one method that is served.
+const PROCESS: &str = "/envoy.service.ext_proc.v3.ExternalProcessor/Process";
 /// HTTP/2 windows. A body comes as one message: a window smaller than a usual prompt would cost
 /// a round trip for each window's worth.
 const WINDOW_BYTES: u32 = 16 << 20;
@@ -94,22 +105,46 @@ impl Worker {
 
 async fn serve_connections(
     host: Arc<Host>,
-    incoming: mpsc::UnboundedReceiver<StdUnixStream>,
-) -> Result<(), tonic::transport::Error> {
-    let message_bytes_max = usize::try_from(host.config.body_bytes_max)
-        .unwrap_or(usize::MAX)
-        .saturating_add(MESSAGE_OVERHEAD_BYTES);
-    let service = ExternalProcessorServer::new(Service { host })
-        .max_decoding_message_size(message_bytes_max)
-        .max_encoding_message_size(usize::MAX);
-    tonic::transport::Server::builder()
+    mut incoming: mpsc::UnboundedReceiver<StdUnixStream>,
+) -> anyhow::Result<()> {
+    let mut http2 = http2::Builder::new(TokioExecutor::new());
+    http2
         .initial_connection_window_size(WINDOW_BYTES)
         .initial_stream_window_size(WINDOW_BYTES)
         .max_frame_size(FRAME_BYTES_MAX)
-        .max_concurrent_streams(u32::MAX)
-        .add_service(service)
-        .serve_with_incoming(UnboundedReceiverStream::new(incoming).map(UnixStream::from_std))
-        .await
+        .max_concurrent_streams(u32::MAX);
+    while let Some(connection) = incoming.recv().await {
+        let connection = UnixStream::from_std(connection).context("take over a connection")?;
+        let host = Arc::clone(&host);
+        let serving = http2.serve_connection(
+            TokioIo::new(connection),
+            service_fn(move |request| process(Arc::clone(&host), request)),
+        );
+        tokio::spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::debug!(%error, "a connection of Envoy ended");
+            }
+        });
+    }
+    Ok(())
+}
+
+/// One gRPC call. Tonic frames the messages; its router and layers are left out, because each
+/// client call comes through here.
+async fn process(
+    host: Arc<Host>,
+    request: http::Request<Incoming>,
+) -> Result<http::Response<tonic::body::Body>, Infallible> {
+    let message_bytes_max = usize::try_from(host.config.body_bytes_max)
+        .unwrap_or(usize::MAX)
+        .saturating_add(MESSAGE_OVERHEAD_BYTES);
+    if request.uri().path() != PROCESS {
+        return Ok(Status::unimplemented("only ext_proc is served here").into_http());
+    }
+    let mut grpc = tonic::server::Grpc::new(ProstCodec::default())
+        .max_decoding_message_size(message_bytes_max)
+        .max_encoding_message_size(usize::MAX);
+    Ok(grpc.streaming(Service { host }, request).await)
 }
 
 struct Service {
@@ -118,14 +153,12 @@ struct Service {
 
 type Answers = Pin<Box<dyn Stream<Item = Result<ProcessingResponse, Status>> + Send>>;
 
-#[tonic::async_trait]
-impl ExternalProcessor for Service {
-    type ProcessStream = Answers;
+impl StreamingService<ProcessingRequest> for Service {
+    type Response = ProcessingResponse;
+    type ResponseStream = Answers;
+    type Future = Ready<Result<Response<Answers>, Status>>;
 
-    async fn process(
-        &self,
-        request: Request<Streaming<ProcessingRequest>>,
-    ) -> Result<Response<Answers>, Status> {
+    fn call(&mut self, request: Request<Streaming<ProcessingRequest>>) -> Self::Future {
         let scope = request
             .metadata()
             .get(SCOPE_METADATA)
@@ -133,9 +166,9 @@ impl ExternalProcessor for Service {
             .map(str::to_string);
         let inbound = request.into_inner();
         let host = Arc::clone(&self.host);
-        Ok(Response::new(match scope {
+        ready(Ok(Response::new(match scope {
             Some(scope) => Box::pin(router::answers(host, scope, inbound)),
             None => Box::pin(retry::answers(host, inbound)),
-        }))
+        })))
     }
 }
