@@ -41,6 +41,11 @@ pub struct Gateway {
 /// Starting means starting Envoy too, on a machine that may be compiling something.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
+const STARTS_MAX: usize = 3;
+/// What the gateway prints when it serves, followed by its addresses.
+const READY: &str = "ready ";
+/// What Envoy says of a port that somebody else has.
+const PORT_TAKEN: &str = "Address already in use";
 
 // === impl GatewayBuilder ===
 
@@ -91,6 +96,18 @@ impl GatewayBuilder {
     ///
     /// It ended, or did not become ready in time; its logs are in the error.
     pub async fn start(self) -> Result<Gateway> {
+        // A free port that the gateway found may be taken before its Envoy listens there, by any
+        // connection of any process.
+        for _ in 1..STARTS_MAX {
+            match self.try_start().await {
+                Err(error) if error.to_string().contains(PORT_TAKEN) => {}
+                started => return started,
+            }
+        }
+        self.try_start().await
+    }
+
+    async fn try_start(&self) -> Result<Gateway> {
         let folder = tempfile::tempdir().context("make a folder")?;
         let mut command = Command::new(&self.binary);
         command
@@ -104,7 +121,7 @@ impl GatewayBuilder {
         for name in PROVIDER_VARIABLES {
             command.env_remove(name);
         }
-        command.envs(self.env);
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         if let Some(yaml) = &self.manifests {
             let path = manifest_path(folder.path());
             std::fs::write(&path, yaml).context("write the manifests")?;
@@ -125,8 +142,8 @@ impl GatewayBuilder {
         let (tell, mut ready) = watch::channel(None);
         let stdout = child.stdout.take().context("stdout")?;
         let stderr = child.stderr.take().context("stderr")?;
-        tokio::spawn(collect(stdout, Arc::clone(&output), Some(tell)));
-        tokio::spawn(collect(stderr, Arc::clone(&output), None));
+        tokio::spawn(collect(stdout, Arc::clone(&output), tell.clone()));
+        tokio::spawn(collect(stderr, Arc::clone(&output), tell));
 
         let line = tokio::time::timeout(START_PATIENCE, ready.wait_for(Option::is_some)).await;
         let line = match line {
@@ -134,6 +151,9 @@ impl GatewayBuilder {
             Ok(Err(_)) => return Err(failed("the gateway ended before it was ready", &output)),
             Err(_) => return Err(failed("the gateway did not become ready", &output)),
         };
+        if !line.starts_with(READY) {
+            return Err(failed(PORT_TAKEN, &output));
+        }
         let mut urls = line
             .split([' ', '(', ')'])
             .filter(|word| word.starts_with("http://"));
@@ -341,14 +361,13 @@ fn manifest_folder(folder: &Path) -> PathBuf {
 async fn collect(
     stream: impl AsyncRead + Unpin,
     output: Arc<Mutex<Vec<String>>>,
-    ready: Option<watch::Sender<Option<String>>>,
+    decisive: watch::Sender<Option<String>>,
 ) {
     let mut lines = BufReader::new(stream).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        if let Some(ready) = &ready
-            && line.starts_with("ready ")
-        {
-            ready.send_replace(Some(line.clone()));
+        let is_decisive = line.starts_with(READY) || line.contains(PORT_TAKEN);
+        if is_decisive && decisive.borrow().is_none() {
+            decisive.send_replace(Some(line.clone()));
         }
         if let Ok(mut output) = output.lock() {
             output.push(line);
