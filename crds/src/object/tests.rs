@@ -1,3 +1,5 @@
+//! What is read of objects, good and bad.
+
 use serde_json::{Value, json};
 
 use super::{Object, ObjectError, parse_object, parse_object_with_warnings, schema};

@@ -37,14 +37,28 @@ pub(crate) struct Due {
 // === impl CompiledBudget ===
 
 impl CompiledBudget {
+    /// Limits of one window and zone share an account in the ledger: the smallest is kept, or a
+    /// call would be charged there twice.
     pub(crate) fn compile(budget: &Budget) -> Self {
-        let limit = |limit: &Limit| (limit.clone(), Arc::from(limit.time_zone.as_str()));
+        let is_smallest = |index: usize, limit: &Limit| {
+            budget.limits.iter().enumerate().all(|(other_index, other)| {
+                let same = other.window == limit.window && other.time_zone == limit.time_zone;
+                !same || (limit.tokens, index) <= (other.tokens, other_index)
+            })
+        };
+        let limits = budget
+            .limits
+            .iter()
+            .enumerate()
+            .filter(|(index, limit)| is_smallest(*index, limit))
+            .map(|(_, limit)| (limit.clone(), Arc::from(limit.time_zone.as_str())))
+            .collect();
         Self {
             on_store_failure: budget.on_store_failure,
             id: Arc::from(budget.id.as_str()),
             subject: budget.subject,
             meter: budget.meter,
-            limits: budget.limits.iter().map(limit).collect(),
+            limits,
         }
     }
 }

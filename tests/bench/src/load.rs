@@ -47,7 +47,7 @@ impl Case {
         let mut messages = vec![json!({"role": "system", "content": "You are a careful agent."})];
         let mut request = |messages: &[serde_json::Value]| {
             let mut body = json!({
-                "model": if stream { "bench-stream-52" } else { "bench-whole" },
+                "model": if stream { "bench-stream-52-flush" } else { "bench-whole" },
                 "max_tokens": 512,
                 "temperature": 0.2,
                 "messages": messages,

@@ -123,12 +123,17 @@ impl Exchange {
         } else {
             chat.output_min()
         };
-        Step::Hold(HoldRequest {
+        let request = HoldRequest {
             id,
             charges: charge::charges(&chat.dues, chat.bound.tokens()),
             output_want,
             output_min,
-        })
+        };
+        if chat.receipt.is_some() {
+            Step::Raise(request)
+        } else {
+            Step::Hold(request)
+        }
     }
 
     fn granted(&mut self, receipt: tollgate_budget::HoldReceipt) -> Step {

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use tollgate_bundle::{Limit, SubjectKind};
 use tollgate_engine::{BudgetDecision, Step};
 
 use crate::host::{self, Host, bundle, forward, hello, reply};
@@ -92,6 +93,23 @@ fn several_choices_are_held_together() {
     forward(host.chat(&mut host.exchange(), Some("sk-alice"), &body));
     let held = host.state("default/daily", "user:default/alice", 100_000).held;
     assert!(held >= 400, "{held}");
+}
+
+#[test]
+fn two_limits_of_one_window_are_charged_once_and_the_smaller_holds() {
+    let (id, mut budget) = host::budget("default/daily", 100_000, SubjectKind::User);
+    budget.limits.push(Limit { tokens: 500, ..budget.limits[0].clone() });
+    let host = Host::new(&host::with_rule(host::rule(&["default/daily"]), [(id, budget)]));
+    let mut exchange = host.exchange();
+    forward(host.chat(&mut exchange, Some("sk-alice"), &hello()));
+    host.answer(&mut exchange, 200, &host::openai_answer(8, 20));
+    let state = host.state("default/daily", "user:default/alice", 500);
+    assert_eq!(state.settled, 28);
+    let mut body = hello();
+    body["max_tokens"] = 600.into();
+    let forward = forward(host.chat(&mut host.exchange(), Some("sk-alice"), &body));
+    let sent: Value = serde_json::from_slice(forward.body.as_ref().unwrap()).unwrap();
+    assert!(sent["max_tokens"].as_u64().unwrap() < 472);
 }
 
 proptest! {

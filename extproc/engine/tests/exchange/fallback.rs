@@ -73,6 +73,33 @@ fn a_counted_hold_is_raised_for_a_provider_whose_tokenizer_is_not_known() {
 }
 
 #[test]
+fn a_raise_that_is_refused_is_counted_and_asked_again_not_let_through() {
+    // An image: the first provider's model takes at most 1 445 tokens for it, the second's 48 169.
+    let mut rule = host::rule(&["default/daily"]);
+    rule.backends[0].model = Some("gpt-4o".into());
+    rule.backends[1] = host::backend(
+        1,
+        "mini",
+        tollgate_bundle::Api::OpenAi { prefix: "v1".into() },
+        Some("gpt-4o-mini"),
+    );
+    let budget = host::budget("default/daily", 5000, tollgate_bundle::SubjectKind::User);
+    let host = Host::new(&host::with_rule(rule, [budget]));
+    let body = serde_json::json!({
+        "model": "gpt-4", "max_tokens": 50,
+        "messages": [{"role": "user", "content": [
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+        ]}],
+    });
+    let mut exchange = host.exchange();
+    forward(host.chat(&mut exchange, Some("sk-alice"), &body));
+    let step = exchange.on_attempt(SECOND, 0);
+    let (status, body, _) = reply(host.drive(&mut exchange, step));
+    assert_eq!(status, 429);
+    assert!(body["error"]["message"].as_str().unwrap().contains("default/daily"));
+}
+
+#[test]
 fn a_failing_provider_is_skipped_until_it_recovers() {
     let host = Host::new(&bundle(100_000));
     for _ in 0..3 {
