@@ -9,8 +9,8 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberI
 
 use crate::args::{LogArgs, LogFormat};
 
-pub(crate) use batch::Flush;
 use batch::Batch;
+pub(crate) use batch::Flush;
 
 /// Starts logging for the whole process; what is returned must live as long.
 ///
@@ -18,7 +18,8 @@ use batch::Batch;
 ///
 /// The filter cannot be parsed.
 pub(crate) fn start(args: &LogArgs) -> anyhow::Result<Flush> {
-    let (batch, flush) = Batch::start(Box::new(std::io::stderr())).context("start the log thread")?;
+    let (batch, flush) =
+        Batch::start(Box::new(std::io::stderr())).context("start the log thread")?;
     let filter = EnvFilter::try_new(&args.log_level)
         .with_context(|| format!("--log-level {:?} is not a log filter", args.log_level))?;
     let json = match args.log_format {
@@ -28,10 +29,7 @@ pub(crate) fn start(args: &LogArgs) -> anyhow::Result<Flush> {
     };
     let registry = tracing_subscriber::registry().with(filter);
     if json {
-        let layer = fmt::layer()
-            .json()
-            .flatten_event(true)
-            .with_writer(batch);
+        let layer = fmt::layer().json().flatten_event(true).with_writer(batch);
         registry.with(layer).init();
     } else {
         let layer = fmt::layer().compact().with_writer(batch);

@@ -127,7 +127,12 @@ pub(crate) fn response_body(replacement: Option<Bytes>) -> ProcessingResponse {
 /// An answer of the gateway's own.
 pub(crate) fn reply(reply: Reply) -> ProcessingResponse {
     let mut set: SetHeaders = vec![("content-type", "application/json".into())];
-    set.extend(reply.headers.into_iter().map(|(name, value)| (name, value.into())));
+    set.extend(
+        reply
+            .headers
+            .into_iter()
+            .map(|(name, value)| (name, value.into())),
+    );
     response(Response::Immediate(ImmediateResponse {
         status: Some(HttpStatus {
             code: i32::from(reply.status),

@@ -35,7 +35,9 @@ pub(crate) fn answers(
 
 async fn attempt(host: &Host, message: ProcessingRequest) -> Result<ProcessingResponse, Status> {
     let Some(Request::RequestHeaders(head)) = message.request else {
-        return Err(Status::invalid_argument("only request headers are expected on a retry"));
+        return Err(Status::invalid_argument(
+            "only request headers are expected on a retry",
+        ));
     };
     let backend = backend_of(&message.attributes)
         .ok_or_else(|| Status::invalid_argument("the attempt does not name its backend"))?;
@@ -45,7 +47,9 @@ async fn attempt(host: &Host, message: ProcessingRequest) -> Result<ProcessingRe
         .and_then(|id| host.in_flight.find(id));
     // The call ended meanwhile: whatever is answered, nobody reads it.
     let Some(exchange) = exchange else {
-        return Ok(convert::reply(Reply::internal("the call of this attempt is over")));
+        return Ok(convert::reply(Reply::internal(
+            "the call of this attempt is over",
+        )));
     };
     let step = exchange.lock().on_attempt(&backend, host.now_ms());
     Ok(match host.drive(&exchange, step).await {

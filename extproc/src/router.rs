@@ -65,7 +65,10 @@ impl RouterStream {
     }
 
     async fn on_request_head(&mut self, head: HttpHeaders) -> ProcessingResponse {
-        let request_id = Head(&head).text("x-request-id").unwrap_or_default().to_string();
+        let request_id = Head(&head)
+            .text("x-request-id")
+            .unwrap_or_default()
+            .to_string();
         let call = Call::new(Arc::clone(&self.host), &self.scope, request_id);
         let step = call
             .exchange

@@ -55,12 +55,13 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     match std::fs::remove_file(socket) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("remove the old socket {}", socket.display()));
+            return Err(error)
+                .with_context(|| format!("remove the old socket {}", socket.display()));
         }
         _ => {}
     }
-    let listener = UnixListener::bind(socket)
-        .with_context(|| format!("listen on {}", socket.display()))?;
+    let listener =
+        UnixListener::bind(socket).with_context(|| format!("listen on {}", socket.display()))?;
     let workers: Vec<Worker> = (0..threads.max(1))
         .map(|index| Worker::start(Arc::clone(&host), index))
         .collect::<anyhow::Result<_>>()?;
@@ -70,7 +71,9 @@ pub async fn serve(
             accepted = listener.accept() => accepted.context("accept a connection of Envoy")?.0,
             () = &mut shutdown => break,
         };
-        let connection = connection.into_std().context("hand over a connection of Envoy")?;
+        let connection = connection
+            .into_std()
+            .context("hand over a connection of Envoy")?;
         if worker.connections.send(connection).is_err() {
             anyhow::bail!("an ext_proc thread ended");
         }

@@ -29,8 +29,20 @@ pub(crate) struct CallTimes {
 
 /// Powers of four, as the semantic conventions advise for token counts.
 const TOKEN_BOUNDARIES: [f64; 14] = [
-    1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262_144.0, 1_048_576.0,
-    4_194_304.0, 16_777_216.0, 67_108_864.0,
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16384.0,
+    65536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
 ];
 const SECOND_BOUNDARIES: [f64; 14] = [
     0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
@@ -103,7 +115,10 @@ impl Telemetry {
             KeyValue::new("gen_ai.operation.name", "chat"),
             KeyValue::new("gen_ai.provider.name", record.provider_api.unwrap_or("")),
             KeyValue::new("gen_ai.request.model", known_model(record)),
-            KeyValue::new("gen_ai.response.model", text(record.served_model.as_deref())),
+            KeyValue::new(
+                "gen_ai.response.model",
+                text(record.served_model.as_deref()),
+            ),
         ];
         if let Some(usage) = record.usage {
             for (kind, tokens) in [("input", usage.input), ("output", usage.output)] {
@@ -120,13 +135,18 @@ impl Telemetry {
             }
         }
         if let Some(first) = times.first_token {
-            self.time_to_first_token.record(first.as_secs_f64(), &attributes);
+            self.time_to_first_token
+                .record(first.as_secs_f64(), &attributes);
         }
         if record.status >= 400 || record.status == 0 {
             attributes.push(KeyValue::new("error.type", i64::from(record.status)));
         }
-        self.duration.record(times.duration.as_secs_f64(), &attributes);
-        let decision = [KeyValue::new("decision", format!("{:?}", record.budget).to_lowercase())];
+        self.duration
+            .record(times.duration.as_secs_f64(), &attributes);
+        let decision = [KeyValue::new(
+            "decision",
+            format!("{:?}", record.budget).to_lowercase(),
+        )];
         self.budget_decisions.add(1, &decision);
     }
 }

@@ -20,6 +20,10 @@ pub(crate) struct ProcessingRequest {
 }
 
 #[derive(Clone, PartialEq, Oneof)]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "the names of Envoy's own definition"
+)]
 pub(crate) enum Request {
     #[prost(message, tag = "2")]
     RequestHeaders(HttpHeaders),
@@ -82,6 +86,10 @@ pub(crate) struct ProcessingResponse {
 }
 
 #[derive(Clone, PartialEq, Oneof)]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "the names of Envoy's own definition"
+)]
 pub(crate) enum Response {
     #[prost(message, tag = "1")]
     RequestHeaders(PhaseResponse),

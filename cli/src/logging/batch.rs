@@ -104,7 +104,9 @@ impl Shared {
         loop {
             let state = self
                 .changed
-                .wait_while(self.state(), |state| state.waiting.is_empty() && !state.ended)
+                .wait_while(self.state(), |state| {
+                    state.waiting.is_empty() && !state.ended
+                })
                 .unwrap_or_else(PoisonError::into_inner);
             let ended = state.ended;
             drop(state);

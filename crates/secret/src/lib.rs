@@ -66,7 +66,10 @@ mod tests {
     #[test]
     fn a_secret_prints_nothing_of_its_value() {
         let secret = Secret::new("sk-live-1".to_string());
-        assert_eq!(format!("{secret} {secret:?} {secret:#?}"), "***** ***** *****");
+        assert_eq!(
+            format!("{secret} {secret:?} {secret:#?}"),
+            "***** ***** *****"
+        );
         assert_eq!(secret.expose(), "sk-live-1");
     }
 }

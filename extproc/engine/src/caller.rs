@@ -64,9 +64,12 @@ pub(crate) fn subject(
             "key:{namespace}/{}/{}",
             identity.consumer, identity.key
         )),
-        (SubjectKind::Team, Some(Identity { team: Some(team), .. })) => {
-            Ok(in_namespace("team", team))
-        }
+        (
+            SubjectKind::Team,
+            Some(Identity {
+                team: Some(team), ..
+            }),
+        ) => Ok(in_namespace("team", team)),
         (SubjectKind::Team, _) => Err("team"),
         (SubjectKind::Org, Some(Identity { org: Some(org), .. })) => Ok(in_namespace("org", org)),
         (SubjectKind::Org, _) => Err("org"),

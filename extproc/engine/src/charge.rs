@@ -41,10 +41,14 @@ impl CompiledBudget {
     /// call would be charged there twice.
     pub(crate) fn compile(budget: &Budget) -> Self {
         let is_smallest = |index: usize, limit: &Limit| {
-            budget.limits.iter().enumerate().all(|(other_index, other)| {
-                let same = other.window == limit.window && other.time_zone == limit.time_zone;
-                !same || (limit.tokens, index) <= (other.tokens, other_index)
-            })
+            budget
+                .limits
+                .iter()
+                .enumerate()
+                .all(|(other_index, other)| {
+                    let same = other.window == limit.window && other.time_zone == limit.time_zone;
+                    !same || (limit.tokens, index) <= (other.tokens, other_index)
+                })
         };
         let limits = budget
             .limits

@@ -88,7 +88,11 @@ pub fn explain(
         .and_then(|value| value.strip_prefix("Bearer "));
     let caller = key.map_or(Caller::Anonymous, |key| table.identify(key.as_bytes()));
     let chosen = scope.find(&request.model, |name| head.header(name));
-    let rules = scope.rules.iter().map(|rule| verdict(rule, chosen)).collect();
+    let rules = scope
+        .rules
+        .iter()
+        .map(|rule| verdict(rule, chosen))
+        .collect();
     let mut explanation = Explanation {
         scope: scope_name.to_string(),
         model: request.model.clone(),
@@ -147,7 +151,9 @@ fn describe(
     if explanation.caller.is_empty() {
         explanation.caller = identity
             .as_ref()
-            .map_or("anonymous".to_string(), |identity| identity.consumer.clone());
+            .map_or("anonymous".to_string(), |identity| {
+                identity.consumer.clone()
+            });
     }
     let mut backends: Vec<_> = rule.rule.backends.iter().collect();
     backends.sort_by_key(|backend| backend.priority);
@@ -157,7 +163,10 @@ fn describe(
             name: backend.name.clone(),
             priority: backend.priority,
             weight: backend.weight,
-            model: backend.model.clone().unwrap_or_else(|| request.model.clone()),
+            model: backend
+                .model
+                .clone()
+                .unwrap_or_else(|| request.model.clone()),
             state: backend.invalid.clone().unwrap_or("usable".to_string()),
         })
         .collect();
@@ -169,7 +178,9 @@ fn describe(
         .output_tokens_max
         .unwrap_or(rule.rule.output_tokens_default)
         .saturating_mul(request.choices);
-    let input = explanation.input_tokens.unwrap_or(explanation.input_tokens_bound);
+    let input = explanation
+        .input_tokens
+        .unwrap_or(explanation.input_tokens_bound);
     match crate::charge::dues(&rule.budgets, identity.as_deref(), &rule.rule.namespace) {
         Ok(dues) => {
             explanation.budgets = crate::charge::charges(&dues, input)
@@ -180,7 +191,9 @@ fn describe(
                     limit: charge.account.limit,
                     window: format!("{:?}", charge.account.window),
                     hold: charge.fixed.saturating_add(
-                        charge.per_output.saturating_mul(explanation.output_tokens_max),
+                        charge
+                            .per_output
+                            .saturating_mul(explanation.output_tokens_max),
                     ),
                 })
                 .collect();

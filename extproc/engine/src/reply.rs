@@ -36,57 +36,111 @@ impl Reply {
     }
 
     pub(crate) fn missing_key() -> Self {
-        Self::error(401, "missing_key", "invalid_request_error", Some("invalid_api_key"),
-            "no API key was given: send it as `Authorization: Bearer KEY` or `x-api-key: KEY`".into())
-            .with("www-authenticate", "Bearer".into())
+        Self::error(
+            401,
+            "missing_key",
+            "invalid_request_error",
+            Some("invalid_api_key"),
+            "no API key was given: send it as `Authorization: Bearer KEY` or `x-api-key: KEY`"
+                .into(),
+        )
+        .with("www-authenticate", "Bearer".into())
     }
 
     pub(crate) fn unknown_key() -> Self {
-        Self::error(401, "unknown_key", "invalid_request_error", Some("invalid_api_key"),
-            "the API key is not known to this gateway, or not for this model".into())
-            .with("www-authenticate", "Bearer".into())
+        Self::error(
+            401,
+            "unknown_key",
+            "invalid_request_error",
+            Some("invalid_api_key"),
+            "the API key is not known to this gateway, or not for this model".into(),
+        )
+        .with("www-authenticate", "Bearer".into())
     }
 
     pub(crate) fn unknown_path(method: &str, path: &str) -> Self {
-        Self::error(404, "unknown_path", "invalid_request_error", Some("unknown_url"),
-            format!("unknown request URL: {method} {path}; this gateway serves POST /v1/chat/completions and GET /v1/models"))
+        Self::error(
+            404,
+            "unknown_path",
+            "invalid_request_error",
+            Some("unknown_url"),
+            format!(
+                "unknown request URL: {method} {path}; this gateway serves POST /v1/chat/completions and GET /v1/models"
+            ),
+        )
     }
 
     pub(crate) fn wrong_method(method: &str, path: &str, allowed: &'static str) -> Self {
-        Self::error(405, "wrong_method", "invalid_request_error", Some("method_not_allowed"),
-            format!("{path} does not take {method}; use {allowed}"))
-            .with("allow", allowed.into())
+        Self::error(
+            405,
+            "wrong_method",
+            "invalid_request_error",
+            Some("method_not_allowed"),
+            format!("{path} does not take {method}; use {allowed}"),
+        )
+        .with("allow", allowed.into())
     }
 
     pub(crate) fn unknown_model(model: &str) -> Self {
-        Self::error(404, "unknown_model", "invalid_request_error", Some("model_not_found"),
-            format!("the model {model:?} is not served here; GET /v1/models lists those that are"))
-            .param("model")
+        Self::error(
+            404,
+            "unknown_model",
+            "invalid_request_error",
+            Some("model_not_found"),
+            format!("the model {model:?} is not served here; GET /v1/models lists those that are"),
+        )
+        .param("model")
     }
 
     pub(crate) fn no_such_scope(scope: &str) -> Self {
-        Self::error(503, "configuration_pending", "server_error", Some("configuration_pending"),
-            format!("the configuration of {scope:?} is not live yet"))
-            .with("retry-after", "1".into())
+        Self::error(
+            503,
+            "configuration_pending",
+            "server_error",
+            Some("configuration_pending"),
+            format!("the configuration of {scope:?} is not live yet"),
+        )
+        .with("retry-after", "1".into())
     }
 
     pub(crate) fn missing_body() -> Self {
-        Self::error(400, "missing_body", "invalid_request_error", None,
-            "the request has no body; send a JSON object with `model` and `messages`".into())
+        Self::error(
+            400,
+            "missing_body",
+            "invalid_request_error",
+            None,
+            "the request has no body; send a JSON object with `model` and `messages`".into(),
+        )
     }
 
     pub(crate) fn body_too_large(bytes_max: u64) -> Self {
-        Self::error(413, "body_too_large", "invalid_request_error", Some("request_too_large"),
-            format!("the request body is longer than {bytes_max} bytes"))
+        Self::error(
+            413,
+            "body_too_large",
+            "invalid_request_error",
+            Some("request_too_large"),
+            format!("the request body is longer than {bytes_max} bytes"),
+        )
     }
 
     pub(crate) fn encoded_body(encoding: &str) -> Self {
-        Self::error(415, "encoded_body", "invalid_request_error", Some("unsupported_content_encoding"),
-            format!("content-encoding {encoding:?} is not supported; send the JSON body as it is"))
+        Self::error(
+            415,
+            "encoded_body",
+            "invalid_request_error",
+            Some("unsupported_content_encoding"),
+            format!("content-encoding {encoding:?} is not supported; send the JSON body as it is"),
+        )
     }
 
     pub(crate) fn invalid_request(invalid: InvalidRequest) -> Self {
-        let reply = Self::error(400, "invalid_request", "invalid_request_error", None, invalid.message);
+        let reply = Self::error(
+            400,
+            "invalid_request",
+            "invalid_request_error",
+            None,
+            invalid.message,
+        );
         match invalid.param {
             Some(param) => reply.param(&param),
             None => reply,
@@ -94,50 +148,100 @@ impl Reply {
     }
 
     pub(crate) fn no_usable_backend(route: &str, why: &str) -> Self {
-        Self::error(500, "no_usable_backend", "server_error", Some("route_misconfigured"),
-            format!("route {route} has no usable backend: {why}"))
+        Self::error(
+            500,
+            "no_usable_backend",
+            "server_error",
+            Some("route_misconfigured"),
+            format!("route {route} has no usable backend: {why}"),
+        )
     }
 
     pub(crate) fn missing_budget(route: &str, budget: &str) -> Self {
-        Self::error(500, "missing_budget", "server_error", Some("route_misconfigured"),
-            format!("route {route} names budget {budget}, which is not defined; a budget that cannot be enforced refuses"))
+        Self::error(
+            500,
+            "missing_budget",
+            "server_error",
+            Some("route_misconfigured"),
+            format!(
+                "route {route} names budget {budget}, which is not defined; a budget that cannot be enforced refuses"
+            ),
+        )
     }
 
     pub(crate) fn no_subject(lacks: &NoSubject) -> Self {
-        Self::error(403, "no_budget_subject", "invalid_request_error", Some("budget_subject_missing"),
-            format!("budget {} counts per {}, and this key's consumer has none", lacks.budget, lacks.lacks))
+        Self::error(
+            403,
+            "no_budget_subject",
+            "invalid_request_error",
+            Some("budget_subject_missing"),
+            format!(
+                "budget {} counts per {}, and this key's consumer has none",
+                lacks.budget, lacks.lacks
+            ),
+        )
     }
 
-    pub(crate) fn budget_denied(budget: &str, subject: &str, window: &str, denial: &Denial) -> Self {
+    pub(crate) fn budget_denied(
+        budget: &str,
+        subject: &str,
+        window: &str,
+        denial: &Denial,
+    ) -> Self {
         let state = &denial.state;
         let message = format!(
             "token budget {budget} is exhausted for {subject}: {} of {} tokens per {window} are used and {} are held by requests in flight; this request needs at least {}; the window ends in {}",
-            state.settled, state.limit, state.held, denial.needed, reset_text(state.reset_ms),
+            state.settled,
+            state.limit,
+            state.held,
+            denial.needed,
+            reset_text(state.reset_ms),
         );
         let retry_after_s = state.reset_ms.div_ceil(1000).max(1);
-        let mut reply = Self::error(429, "budget_denied", "tokens", Some("rate_limit_exceeded"), message)
-            .with("retry-after", retry_after_s.to_string());
+        let mut reply = Self::error(
+            429,
+            "budget_denied",
+            "tokens",
+            Some("rate_limit_exceeded"),
+            message,
+        )
+        .with("retry-after", retry_after_s.to_string());
         reply.headers.extend(rate_limit_headers(state));
         reply
     }
 
     pub(crate) fn store_failed() -> Self {
-        Self::error(503, "budget_store_failed", "server_error", Some("budget_store_unavailable"),
-            "the token budget cannot be checked right now".into())
-            .with("retry-after", STORE_RETRY_AFTER_S.to_string())
+        Self::error(
+            503,
+            "budget_store_failed",
+            "server_error",
+            Some("budget_store_unavailable"),
+            "the token budget cannot be checked right now".into(),
+        )
+        .with("retry-after", STORE_RETRY_AFTER_S.to_string())
     }
 
     /// Too many calls are in flight.
     pub fn overloaded() -> Self {
-        Self::error(503, "overloaded", "server_error", Some("overloaded"),
-            "too many calls are in flight at this gateway".into())
-            .with("retry-after", "1".into())
+        Self::error(
+            503,
+            "overloaded",
+            "server_error",
+            Some("overloaded"),
+            "too many calls are in flight at this gateway".into(),
+        )
+        .with("retry-after", "1".into())
     }
 
     /// A fault of the gateway itself: something that should be impossible came about.
     pub fn internal(what: &str) -> Self {
-        Self::error(500, "internal", "server_error", Some("internal_error"),
-            format!("the gateway failed: {what}"))
+        Self::error(
+            500,
+            "internal",
+            "server_error",
+            Some("internal_error"),
+            format!("the gateway failed: {what}"),
+        )
     }
 
     fn error(
@@ -153,7 +257,12 @@ impl Reply {
             param: None,
             code: code.map(str::to_string),
         };
-        Self { status, headers: Vec::new(), body: body.to_json(), reason }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.to_json(),
+            reason,
+        }
     }
 
     fn with(mut self, name: &'static str, value: String) -> Self {
@@ -175,7 +284,10 @@ impl Reply {
 pub(crate) fn rate_limit_headers(state: &AccountState) -> [(&'static str, String); 3] {
     [
         ("x-ratelimit-limit-tokens", state.limit.to_string()),
-        ("x-ratelimit-remaining-tokens", state.remaining().to_string()),
+        (
+            "x-ratelimit-remaining-tokens",
+            state.remaining().to_string(),
+        ),
         ("x-ratelimit-reset-tokens", reset_text(state.reset_ms)),
     ]
 }

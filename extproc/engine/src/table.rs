@@ -148,8 +148,10 @@ impl CompiledRule {
         budgets: &HashMap<&str, Arc<CompiledBudget>>,
         problems: &mut Vec<String>,
     ) -> Self {
-        let (found, missing): (Vec<_>, Vec<_>) =
-            rule.budgets.iter().partition(|id| budgets.contains_key(id.as_str()));
+        let (found, missing): (Vec<_>, Vec<_>) = rule
+            .budgets
+            .iter()
+            .partition(|id| budgets.contains_key(id.as_str()));
         for id in &missing {
             problems.push(format!("rule {}: budget {id} is not defined", rule.id));
         }

@@ -33,7 +33,10 @@ fn envoys_requests_are_understood() {
             request: Some(request),
             ..ext_proc::ProcessingRequest::default()
         };
-        ProcessingRequest::decode(Bytes::from(theirs.encode_to_vec())).unwrap().request.unwrap()
+        ProcessingRequest::decode(Bytes::from(theirs.encode_to_vec()))
+            .unwrap()
+            .request
+            .unwrap()
     };
     let ours = HttpHeaders {
         headers: Some(HeaderMap {
@@ -45,19 +48,39 @@ fn envoys_requests_are_understood() {
         }),
         end_of_stream: true,
     };
-    let our_body = HttpBody { body: "{}".into(), end_of_stream: true };
-    assert_eq!(decode(Theirs::RequestHeaders(headers.clone())), Request::RequestHeaders(ours.clone()));
-    assert_eq!(decode(Theirs::ResponseHeaders(headers)), Request::ResponseHeaders(ours));
-    assert_eq!(decode(Theirs::RequestBody(body.clone())), Request::RequestBody(our_body.clone()));
-    assert_eq!(decode(Theirs::ResponseBody(body)), Request::ResponseBody(our_body));
+    let our_body = HttpBody {
+        body: "{}".into(),
+        end_of_stream: true,
+    };
+    assert_eq!(
+        decode(Theirs::RequestHeaders(headers.clone())),
+        Request::RequestHeaders(ours.clone())
+    );
+    assert_eq!(
+        decode(Theirs::ResponseHeaders(headers)),
+        Request::ResponseHeaders(ours)
+    );
+    assert_eq!(
+        decode(Theirs::RequestBody(body.clone())),
+        Request::RequestBody(our_body.clone())
+    );
+    assert_eq!(
+        decode(Theirs::ResponseBody(body)),
+        Request::ResponseBody(our_body)
+    );
 }
 
 #[test]
 fn the_attribute_of_a_retry_is_understood() {
     let attribute = Struct {
-        fields: [("backend".to_string(), tollgate_envoy::well_known::Value {
-            kind: Some(tollgate_envoy::well_known::value::Kind::StringValue("a/b/0".into())),
-        })]
+        fields: [(
+            "backend".to_string(),
+            tollgate_envoy::well_known::Value {
+                kind: Some(tollgate_envoy::well_known::value::Kind::StringValue(
+                    "a/b/0".into(),
+                )),
+            },
+        )]
         .into(),
     };
     let theirs = ext_proc::ProcessingRequest {
@@ -91,7 +114,8 @@ fn their_mutation() -> ext_proc::HeaderMutation {
     ext_proc::HeaderMutation {
         set_headers: vec![core::HeaderValueOption {
             header: Some(header("a", "b")),
-            append_action: core::header_value_option::HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+            append_action: core::header_value_option::HeaderAppendAction::OverwriteIfExistsOrAdd
+                .into(),
             ..core::HeaderValueOption::default()
         }],
         remove_headers: vec!["c".into()],
@@ -105,7 +129,9 @@ fn our_answers_are_understood() {
         response: Some(CommonResponse {
             status: CONTINUE_AND_REPLACE,
             header_mutation: Some(mutation()),
-            body_mutation: Some(BodyMutation { body: Some("new".into()) }),
+            body_mutation: Some(BodyMutation {
+                body: Some("new".into()),
+            }),
             clear_route_cache: true,
         }),
     };
@@ -118,32 +144,48 @@ fn our_answers_are_understood() {
         trailers: None,
         clear_route_cache: true,
     };
-    let answer = |response| ProcessingResponse { mode_override: None, response: Some(response) };
+    let answer = |response| ProcessingResponse {
+        mode_override: None,
+        response: Some(response),
+    };
     let headers = Some(their_common.clone());
     assert_eq!(
         read(&answer(Response::RequestHeaders(common.clone()))).response,
-        Some(Theirs::RequestHeaders(ext_proc::HeadersResponse { response: headers.clone() })),
+        Some(Theirs::RequestHeaders(ext_proc::HeadersResponse {
+            response: headers.clone()
+        })),
     );
     assert_eq!(
         read(&answer(Response::ResponseHeaders(common.clone()))).response,
-        Some(Theirs::ResponseHeaders(ext_proc::HeadersResponse { response: headers })),
+        Some(Theirs::ResponseHeaders(ext_proc::HeadersResponse {
+            response: headers
+        })),
     );
     let body = Some(their_common);
     assert_eq!(
         read(&answer(Response::RequestBody(common.clone()))).response,
-        Some(Theirs::RequestBody(ext_proc::BodyResponse { response: body.clone() })),
+        Some(Theirs::RequestBody(ext_proc::BodyResponse {
+            response: body.clone()
+        })),
     );
     assert_eq!(
         read(&answer(Response::ResponseBody(common))).response,
-        Some(Theirs::ResponseBody(ext_proc::BodyResponse { response: body })),
+        Some(Theirs::ResponseBody(ext_proc::BodyResponse {
+            response: body
+        })),
     );
 }
 
 #[test]
 fn an_emptied_body_is_not_an_unchanged_one() {
-    let ours = BodyMutation { body: Some(Bytes::new()) };
+    let ours = BodyMutation {
+        body: Some(Bytes::new()),
+    };
     let theirs = ext_proc::BodyMutation::decode(Bytes::from(ours.encode_to_vec())).unwrap();
-    assert_eq!(theirs.mutation, Some(ext_proc::body_mutation::Mutation::Body(Vec::new())));
+    assert_eq!(
+        theirs.mutation,
+        Some(ext_proc::body_mutation::Mutation::Body(Vec::new()))
+    );
 }
 
 #[test]
@@ -174,12 +216,14 @@ fn an_immediate_answer_and_a_changed_mode_are_understood() {
     );
     assert_eq!(
         theirs.response,
-        Some(ext_proc::processing_response::Response::ImmediateResponse(ext_proc::ImmediateResponse {
-            status: Some(http_type::HttpStatus { code: 429 }),
-            headers: Some(their_mutation()),
-            body: b"{}".to_vec(),
-            grpc_status: None,
-            details: "why".into(),
-        })),
+        Some(ext_proc::processing_response::Response::ImmediateResponse(
+            ext_proc::ImmediateResponse {
+                status: Some(http_type::HttpStatus { code: 429 }),
+                headers: Some(their_mutation()),
+                body: b"{}".to_vec(),
+                grpc_status: None,
+                details: "why".into(),
+            }
+        )),
     );
 }

@@ -15,7 +15,9 @@ pub(crate) fn time(pids: &[u32]) -> Result<Duration> {
         for task in tasks {
             let path = task?.path().join("schedstat");
             // A thread may end between the listing and the reading.
-            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            let Ok(text) = std::fs::read_to_string(&path) else {
+                continue;
+            };
             let on_cpu = text.split_whitespace().next().unwrap_or("0");
             total_ns += on_cpu.parse::<u64>().context("parse schedstat")?;
         }

@@ -45,7 +45,7 @@ impl Case {
         let turn = "Please look at the results of the last run and tell me what to do next. ";
         let stream = answer == Answer::Stream;
         let mut messages = vec![json!({"role": "system", "content": "You are a careful agent."})];
-        let mut request = |messages: &[serde_json::Value]| {
+        let request = |messages: &[serde_json::Value]| {
             let mut body = json!({
                 "model": if stream { "bench-stream-52-flush" } else { "bench-whole" },
                 "max_tokens": 512,
@@ -60,7 +60,11 @@ impl Case {
         };
         let repeats = (bytes / 8 / turn.len()).max(1);
         while request(&messages).len() < bytes {
-            let role = if messages.len() % 2 == 1 { "user" } else { "assistant" };
+            let role = if messages.len() % 2 == 1 {
+                "user"
+            } else {
+                "assistant"
+            };
             messages.push(json!({"role": role, "content": turn.repeat(repeats)}));
         }
         Self {
@@ -100,10 +104,15 @@ pub(crate) async fn run(
     let elapsed = begun.elapsed();
     let cpu = cpu::time(&subject.pids())?.saturating_sub(cpu_before);
     times.sort_unstable();
-    let count = u32::try_from(times.len()).context("too many requests")?.max(1);
+    let count = u32::try_from(times.len())
+        .context("too many requests")?
+        .max(1);
     let at = |share: f64| {
         let index = (times.len() as f64 * share) as usize;
-        times.get(index.min(times.len().saturating_sub(1))).copied().unwrap_or_default()
+        times
+            .get(index.min(times.len().saturating_sub(1)))
+            .copied()
+            .unwrap_or_default()
     };
     Ok(Cost {
         cpu_per_request: cpu / count,
@@ -127,7 +136,9 @@ async fn connection(
         .build()?;
     let mut times = Vec::new();
     while left
-        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            left.checked_sub(1)
+        })
         .is_ok()
     {
         let begun = Instant::now();
@@ -143,7 +154,10 @@ async fn connection(
         let text = answer.text().await?;
         times.push(begun.elapsed());
         ensure!(status.is_success(), "{url} answered {status}: {text}");
-        ensure!(text.contains(must_contain), "{url} answered without {must_contain}: {text}");
+        ensure!(
+            text.contains(must_contain),
+            "{url} answered without {must_contain}: {text}"
+        );
     }
     Ok(times)
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, process::Stdio};
 use anyhow::{Context, Result};
 use tollgate_controller::infra::envoy_binary::{EnvoySearch, find_envoy};
 
-use crate::subject::{Running, Subject};
+use crate::subject::Subject;
 
 /// Starts Envoy with one worker in front of `upstream`.
 pub(crate) async fn start(upstream: SocketAddr) -> Result<Subject> {
@@ -20,7 +20,14 @@ pub(crate) async fn start(upstream: SocketAddr) -> Result<Subject> {
         .replace("UPSTREAM_PORT", &upstream.port().to_string());
     std::fs::write(&config, text)?;
     let child = tokio::process::Command::new(&binary.path)
-        .args(["--concurrency", "1", "--disable-hot-restart", "-l", "error", "-c"])
+        .args([
+            "--concurrency",
+            "1",
+            "--disable-hot-restart",
+            "-l",
+            "error",
+            "-c",
+        ])
         .arg(&config)
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -28,11 +35,18 @@ pub(crate) async fn start(upstream: SocketAddr) -> Result<Subject> {
         .context("start plain Envoy")?;
     let pid = child.id().context("plain Envoy ended")?;
     tollgate_harness::eventually("plain Envoy listens", || async {
-        tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()
+        tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .ok()
     })
     .await?;
     let url = format!("http://127.0.0.1:{port}/v1/chat/completions");
-    Ok(Subject::new(url, Some("sk-provider"), pid, Running::Envoy(child, folder)))
+    Ok(Subject::new(
+        url,
+        Some("sk-provider"),
+        pid,
+        Box::new((child, folder)),
+    ))
 }
 
 fn free_port() -> Result<u16> {

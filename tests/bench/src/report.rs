@@ -13,7 +13,11 @@ pub(crate) struct Row {
 
 impl Row {
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, rounds: Vec::new(), unloaded: Vec::new() }
+        Self {
+            name,
+            rounds: Vec::new(),
+            unloaded: Vec::new(),
+        }
     }
 
     pub(crate) fn add(&mut self, plain: Cost, tollgate: Cost) {
@@ -36,23 +40,37 @@ impl Row {
     }
 
     fn added_p50_ms(&self) -> f64 {
-        median(self.unloaded.iter().map(|(plain, ours)| ms(ours.p50) - ms(plain.p50)))
+        median(
+            self.unloaded
+                .iter()
+                .map(|(plain, ours)| ms(ours.p50) - ms(plain.p50)),
+        )
     }
 
     fn added_p99_ms(&self) -> f64 {
-        median(self.unloaded.iter().map(|(plain, ours)| ms(ours.p99) - ms(plain.p99)))
+        median(
+            self.unloaded
+                .iter()
+                .map(|(plain, ours)| ms(ours.p99) - ms(plain.p99)),
+        )
     }
 }
 
 /// A line while the bench goes on.
 #[expect(clippy::print_stderr, reason = "progress of a command")]
 pub(crate) fn progress(row: &Row) {
-    eprintln!("{}: CPU per request x{:.2} of plain Envoy", row.name, row.cpu_ratio());
+    eprintln!(
+        "{}: CPU per request x{:.2} of plain Envoy",
+        row.name,
+        row.cpu_ratio()
+    );
 }
 
 #[expect(clippy::print_stdout, reason = "the result of a command")]
 pub(crate) fn print(rows: &[Row], first_answer: Duration, plain: &Subject, tollgate: &Subject) {
-    println!("| case | CPU per request, ratio to plain Envoy | plain, µs | tollgate, µs | requests/s, plain | requests/s, tollgate | added p50 unloaded, ms | added p99 unloaded, ms |");
+    println!(
+        "| case | CPU per request, ratio to plain Envoy | plain, µs | tollgate, µs | requests/s, plain | requests/s, tollgate | added p50 unloaded, ms | added p99 unloaded, ms |"
+    );
     println!("|---|---|---|---|---|---|---|---|");
     for row in rows {
         println!(
@@ -68,7 +86,10 @@ pub(crate) fn print(rows: &[Row], first_answer: Duration, plain: &Subject, tollg
         );
     }
     println!();
-    println!("from start to first answer: {:.2} s", first_answer.as_secs_f64());
+    println!(
+        "from start to first answer: {:.2} s",
+        first_answer.as_secs_f64()
+    );
     println!(
         "resident memory: plain Envoy {:.0} MiB; tollgate with its Envoy {:.0} MiB",
         cpu::resident_mib(&plain.pids()),

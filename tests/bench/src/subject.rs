@@ -1,13 +1,14 @@
 //! What is measured: an address, a key, and the processes whose CPU counts.
 
 use std::{
+    any::Any,
     net::SocketAddr,
     path::Path,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
-use tollgate_harness::{Gateway, GatewayBuilder};
+use tollgate_harness::GatewayBuilder;
 
 use crate::cpu;
 
@@ -16,17 +17,12 @@ pub(crate) struct Subject {
     pub(crate) url: String,
     pub(crate) key: Option<String>,
     root: u32,
-    _running: Running,
-}
-
-/// Keeps the processes alive while they are measured.
-pub(crate) enum Running {
-    Envoy(#[expect(dead_code, reason = "held for its drop")] tokio::process::Child, tempfile::TempDir),
-    Tollgate(#[expect(dead_code, reason = "held for its drop")] Box<Gateway>),
+    /// Keeps the processes alive while they are measured.
+    _running: Box<dyn Any>,
 }
 
 impl Subject {
-    pub(crate) fn new(url: String, key: Option<&str>, root: u32, running: Running) -> Self {
+    pub(crate) fn new(url: String, key: Option<&str>, root: u32, running: Box<dyn Any>) -> Self {
         Self {
             url,
             key: key.map(str::to_string),
@@ -44,7 +40,8 @@ impl Subject {
 
     /// Time from `begun` until the first answer.
     pub(crate) async fn first_answer(&self, begun: Instant) -> Result<Duration> {
-        let body = r#"{"model":"bench-whole","max_tokens":1,"messages":[{"role":"user","content":"hi"}]}"#;
+        let body =
+            r#"{"model":"bench-whole","max_tokens":1,"messages":[{"role":"user","content":"hi"}]}"#;
         let answer = reqwest::Client::new()
             .post(&self.url)
             .bearer_auth(self.key.as_deref().unwrap_or_default())
@@ -52,7 +49,11 @@ impl Subject {
             .body(body)
             .send()
             .await?;
-        ensure!(answer.status().is_success(), "the first answer was {}", answer.status());
+        ensure!(
+            answer.status().is_success(),
+            "the first answer was {}",
+            answer.status()
+        );
         Ok(begun.elapsed())
     }
 }
@@ -69,7 +70,7 @@ pub(crate) async fn tollgate(binary: &Path, upstream: SocketAddr) -> Result<Subj
         .context("start tollgate; build it with `make build`")?;
     let url = format!("{}/v1/chat/completions", gateway.url());
     let pid = gateway.pid().context("tollgate ended")?;
-    Ok(Subject::new(url, Some("sk-bench"), pid, Running::Tollgate(Box::new(gateway))))
+    Ok(Subject::new(url, Some("sk-bench"), pid, Box::new(gateway)))
 }
 
 const MANIFESTS: &str = r#"

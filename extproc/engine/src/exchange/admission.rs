@@ -41,7 +41,12 @@ impl Exchange {
         match outcome {
             Ok(HoldOutcome::Granted(receipt)) => self.granted(receipt),
             Ok(HoldOutcome::Denied(denial)) => self.denied(&denial),
-            Err(_) if self.chat.as_ref().is_some_and(|chat| chat.open_on_store_failure) => {
+            Err(_)
+                if self
+                    .chat
+                    .as_ref()
+                    .is_some_and(|chat| chat.open_on_store_failure) =>
+            {
                 self.budget = BudgetDecision::Open;
                 self.send()
             }
@@ -74,7 +79,9 @@ impl Exchange {
         let rule = scope
             .find(&request.model, |name| head.header(name))
             .ok_or_else(|| Reply::unknown_model(&request.model))?;
-        let identity = rule.admit(&self.caller).map_err(|()| Reply::unknown_key())?;
+        let identity = rule
+            .admit(&self.caller)
+            .map_err(|()| Reply::unknown_key())?;
         if let Some(budget) = rule.missing_budgets.first() {
             return Err(Reply::missing_budget(&rule.rule.route, budget));
         }

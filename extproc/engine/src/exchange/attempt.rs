@@ -7,7 +7,10 @@ use tollgate_bundle::{Api, Backend, CLUSTER_HEADER, EXCHANGE_HEADER};
 use tollgate_llm::{Target, translate};
 
 use super::{Exchange, InputBound, RequestHead};
-use crate::{Reply, charge, step::{Forward, Step}};
+use crate::{
+    Reply, charge,
+    step::{Forward, Step},
+};
 
 /// Headers that never reach a provider: the client's own credentials, names by which other gateways
 /// know a caller or a model, an `accept-encoding` that
@@ -188,7 +191,11 @@ fn headers(
     }
     let is_set = |name: &str| set_headers.iter().any(|(set, _)| *set == name);
     Forward {
-        remove_headers: unwanted.iter().copied().filter(|name| !is_set(name)).collect(),
+        remove_headers: unwanted
+            .iter()
+            .copied()
+            .filter(|name| !is_set(name))
+            .collect(),
         set_headers,
         body: ready.body,
     }

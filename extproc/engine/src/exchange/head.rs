@@ -13,7 +13,8 @@ pub trait RequestHead {
 
     /// Value of a header that must be text.
     fn text(&self, name: &str) -> Option<&str> {
-        self.header(name).and_then(|value| std::str::from_utf8(value).ok())
+        self.header(name)
+            .and_then(|value| std::str::from_utf8(value).ok())
     }
 }
 
@@ -128,7 +129,9 @@ fn identify(
 fn client_key(head: &impl RequestHead) -> Option<&[u8]> {
     let bearer = head.header("authorization").and_then(|value| {
         let (scheme, key) = value.split_at_checked("bearer ".len())?;
-        scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
+        scheme
+            .eq_ignore_ascii_case(b"bearer ")
+            .then(|| key.trim_ascii())
     });
     bearer
         .or_else(|| head.header("x-api-key").map(<[u8]>::trim_ascii))

@@ -56,7 +56,9 @@ impl Exchange {
         if let Some(answer) = self.chat.as_mut().and_then(|chat| chat.answer.as_mut()) {
             let translated = answer.on_head(head.status, head.content_type);
             if let Some(content_type) = translated.content_type {
-                change.set_headers.push(("content-type", content_type.into()));
+                change
+                    .set_headers
+                    .push(("content-type", content_type.into()));
             }
             if translated.length_changes {
                 change.remove_headers = &["content-length"];

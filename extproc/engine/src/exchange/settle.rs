@@ -5,8 +5,9 @@ use tollgate_llm::Usage;
 
 use super::Exchange;
 use crate::{
-    CallRecord, Ending, charge,
+    CallRecord, Ending,
     caller::ANONYMOUS,
+    charge,
     step::{EndStep, EstimateJob},
 };
 
@@ -92,7 +93,9 @@ impl Exchange {
             .and_then(|chat| chat.answer.as_ref())
             .and_then(|answer| answer.outcome().model);
         CallRecord {
-            consumer: identity.map_or(ANONYMOUS, |identity| &identity.consumer).to_string(),
+            consumer: identity
+                .map_or(ANONYMOUS, |identity| &identity.consumer)
+                .to_string(),
             team: identity.and_then(|identity| identity.team.clone()),
             route: chat.map(|chat| chat.rule.route.clone()).unwrap_or_default(),
             provider: backend.map(|backend| backend.name.clone()),

@@ -12,15 +12,25 @@ fn a_call_with_room_goes_on_byte_for_byte_without_counting() {
     let host = Host::new(&bundle(100_000));
     let mut exchange = host.exchange();
     let head = host::chat_headers(Some("sk-alice"));
-    assert!(matches!(exchange.on_request_head(&head, false), Step::ReadBody));
+    assert!(matches!(
+        exchange.on_request_head(&head, false),
+        Step::ReadBody
+    ));
     let step = exchange.on_request_body(&head, hello().to_string().into(), 0, 0);
-    let Step::Hold(request) = step else { panic!("{step:?}") };
+    let Step::Hold(request) = step else {
+        panic!("{step:?}")
+    };
     assert_eq!(request.output_want, 50);
     let rest = exchange.on_hold(host.store.hold_now(&request));
-    let Step::Forward(forward) = rest else { panic!("{rest:?}") };
+    let Step::Forward(forward) = rest else {
+        panic!("{rest:?}")
+    };
     assert_eq!(forward.body, None);
     assert_eq!(host::set(&forward, ":path"), None);
-    assert_eq!(host::set(&forward, "x-tollgate-cluster"), Some("ai/default/llm/0/0"));
+    assert_eq!(
+        host::set(&forward, "x-tollgate-cluster"),
+        Some("ai/default/llm/0/0")
+    );
 }
 
 #[test]
@@ -32,7 +42,10 @@ fn near_the_limit_the_input_is_counted_and_the_output_lowered() {
     let body: Value = serde_json::from_slice(forward.body.as_ref().unwrap()).unwrap();
     let lowered = body["max_tokens"].as_u64().unwrap();
     assert!((10..50).contains(&lowered), "{lowered}");
-    assert_eq!(host.state("default/daily", "user:default/alice", 40).held, 40);
+    assert_eq!(
+        host.state("default/daily", "user:default/alice", 40).held,
+        40
+    );
     host.answer(&mut exchange, 200, &host::openai_answer(8, lowered));
     let record = exchange.record();
     assert_eq!(record.budget, BudgetDecision::Lowered);
@@ -47,14 +60,30 @@ fn an_exhausted_budget_is_429_naming_it() {
     assert_eq!(status, 429);
     assert_eq!(body["error"]["type"], "tokens");
     assert_eq!(body["error"]["code"], "rate_limit_exceeded");
-    assert!(body["error"]["message"].as_str().unwrap().contains("default/daily"));
+    assert!(
+        body["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("default/daily")
+    );
     let header = |name: &str| {
-        reply.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+        reply
+            .headers
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.as_str())
     };
-    assert_eq!(header("retry-after"), Some("43200"), "noon: twelve hours are left of the day");
+    assert_eq!(
+        header("retry-after"),
+        Some("43200"),
+        "noon: twelve hours are left of the day"
+    );
     assert_eq!(header("x-ratelimit-limit-tokens"), Some("12"));
     assert_eq!(header("x-ratelimit-reset-tokens"), Some("12h0m0s"));
-    assert_eq!(host.state("default/daily", "user:default/alice", 12).held, 0);
+    assert_eq!(
+        host.state("default/daily", "user:default/alice", 12).held,
+        0
+    );
 }
 
 #[test]
@@ -71,7 +100,10 @@ fn one_callers_exhaustion_leaves_another_served() {
     } {
         served += 1;
     }
-    assert_eq!(served, 4, "120 tokens are four calls of 28, and 8 tokens are not enough");
+    assert_eq!(
+        served, 4,
+        "120 tokens are four calls of 28, and 8 tokens are not enough"
+    );
     forward(host.chat(&mut host.exchange(), Some("sk-bob"), &hello()));
 }
 
@@ -91,15 +123,23 @@ fn several_choices_are_held_together() {
     let mut body = hello();
     body["n"] = 8.into();
     forward(host.chat(&mut host.exchange(), Some("sk-alice"), &body));
-    let held = host.state("default/daily", "user:default/alice", 100_000).held;
+    let held = host
+        .state("default/daily", "user:default/alice", 100_000)
+        .held;
     assert!(held >= 400, "{held}");
 }
 
 #[test]
 fn two_limits_of_one_window_are_charged_once_and_the_smaller_holds() {
     let (id, mut budget) = host::budget("default/daily", 100_000, SubjectKind::User);
-    budget.limits.push(Limit { tokens: 500, ..budget.limits[0].clone() });
-    let host = Host::new(&host::with_rule(host::rule(&["default/daily"]), [(id, budget)]));
+    budget.limits.push(Limit {
+        tokens: 500,
+        ..budget.limits[0].clone()
+    });
+    let host = Host::new(&host::with_rule(
+        host::rule(&["default/daily"]),
+        [(id, budget)],
+    ));
     let mut exchange = host.exchange();
     forward(host.chat(&mut exchange, Some("sk-alice"), &hello()));
     host.answer(&mut exchange, 200, &host::openai_answer(8, 20));

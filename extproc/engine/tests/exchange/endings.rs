@@ -2,7 +2,7 @@
 
 use tollgate_engine::{CallRecord, Ending};
 
-use crate::host::{self, Host, bundle, forward, hello};
+use crate::host::{self, End, Host, bundle, forward, hello};
 
 const LIMIT: u64 = 100_000;
 
@@ -27,13 +27,16 @@ const FIRST: &str = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"
 const LAST: &str = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"gpt-4\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
 const USAGE: &str = "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"gpt-4\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2,\"total_tokens\":11}}\n\n";
 const DONE: &str = "data: [DONE]\n\n";
-const SSE: &str = "text/event-stream";
 
 #[test]
 fn a_whole_answer_is_charged_as_reported() {
     let (host, mut exchange) = begun(false);
     let body = host::openai_answer(9, 3);
-    assert_eq!(host.answer(&mut exchange, 200, &body), body, "byte for byte");
+    assert_eq!(
+        host.answer(&mut exchange, 200, &body),
+        body,
+        "byte for byte"
+    );
     assert_eq!(charged(&host), 12);
     assert_eq!(exchange.record().ending, Ending::Complete);
 }
@@ -41,7 +44,11 @@ fn a_whole_answer_is_charged_as_reported() {
 #[test]
 fn a_stream_is_charged_as_reported_and_the_usage_chunk_stays_here() {
     let (host, mut exchange) = begun(true);
-    let seen = host.answer_pieces(&mut exchange, 200, SSE, &[FIRST, LAST, USAGE, DONE, ""], true);
+    let seen = host.stream(
+        &mut exchange,
+        &[FIRST, LAST, USAGE, DONE, ""],
+        End::Complete,
+    );
     assert_eq!(seen, format!("{FIRST}{LAST}{DONE}"));
     assert_eq!(charged(&host), 11);
 }
@@ -49,8 +56,10 @@ fn a_stream_is_charged_as_reported_and_the_usage_chunk_stays_here() {
 #[test]
 fn a_stream_without_usage_is_counted() {
     let (host, mut exchange) = begun(true);
-    host.answer_pieces(&mut exchange, 200, SSE, &[FIRST, LAST, DONE, ""], true);
-    let CallRecord { usage, estimated, .. } = exchange.record();
+    host.stream(&mut exchange, &[FIRST, LAST, DONE, ""], End::Complete);
+    let CallRecord {
+        usage, estimated, ..
+    } = exchange.record();
     assert!(estimated);
     assert_eq!(usage.unwrap().output, 2);
     assert_eq!(charged(&host), usage.unwrap().total());
@@ -59,7 +68,7 @@ fn a_stream_without_usage_is_counted() {
 #[test]
 fn a_client_that_leaves_pays_for_prompt_and_what_was_generated() {
     let (host, mut exchange) = begun(true);
-    host.answer_pieces(&mut exchange, 200, SSE, &[FIRST], false);
+    host.stream(&mut exchange, &[FIRST], End::Cut);
     let record = host.close(&mut exchange);
     assert_eq!(record.ending, Ending::Cut);
     assert_eq!(record.usage.unwrap().output, 2);
@@ -69,7 +78,7 @@ fn a_client_that_leaves_pays_for_prompt_and_what_was_generated() {
 #[test]
 fn a_client_that_leaves_after_the_usage_pays_what_was_reported() {
     let (host, mut exchange) = begun(true);
-    host.answer_pieces(&mut exchange, 200, SSE, &[FIRST, LAST, USAGE], false);
+    host.stream(&mut exchange, &[FIRST, LAST, USAGE], End::Cut);
     host.close(&mut exchange);
     assert_eq!(charged(&host), 11);
 }
@@ -85,7 +94,8 @@ fn a_client_that_leaves_before_the_answer_pays_for_the_prompt() {
 #[test]
 fn a_providers_error_costs_nothing() {
     let (host, mut exchange) = begun(false);
-    let error = r#"{"error":{"message":"overloaded","type":"server_error","param":null,"code":null}}"#;
+    let error =
+        r#"{"error":{"message":"overloaded","type":"server_error","param":null,"code":null}}"#;
     assert_eq!(host.answer(&mut exchange, 503, error), error);
     assert_eq!(charged(&host), 0);
     assert_eq!(exchange.record().ending, Ending::ProviderError);
@@ -95,7 +105,7 @@ fn a_providers_error_costs_nothing() {
 fn an_error_after_the_head_costs_the_prompt() {
     let (host, mut exchange) = begun(true);
     let error = "data: {\"error\":{\"message\":\"overloaded\",\"type\":\"server_error\"}}\n\n";
-    host.answer_pieces(&mut exchange, 200, SSE, &[error, ""], true);
+    host.stream(&mut exchange, &[error, ""], End::Complete);
     let CallRecord { usage, ending, .. } = exchange.record();
     assert_eq!(ending, Ending::ProviderError);
     assert_eq!(usage.unwrap().output, 0);

@@ -48,7 +48,11 @@ fn an_answer_names_who_served_it() {
     };
     let change = exchange.on_response_head(head, 0);
     let header = |name: &str| {
-        change.set_headers.iter().find(|(known, _)| *known == name).map(|(_, v)| v.as_ref())
+        change
+            .set_headers
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, v)| v.as_ref())
     };
     assert_eq!(header("x-tollgate-provider"), Some("anthropic"));
     assert_eq!(header("x-tollgate-model"), Some("claude-3-opus"));
@@ -66,7 +70,12 @@ fn a_counted_hold_is_raised_for_a_provider_whose_tokenizer_is_not_known() {
     let step = exchange.on_attempt(SECOND, 0);
     let (status, body, _) = reply(host.drive(&mut exchange, step));
     assert_eq!(status, 429);
-    assert!(body["error"]["message"].as_str().unwrap().contains("default/daily"));
+    assert!(
+        body["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("default/daily")
+    );
     host.answer(&mut exchange, 429, &body.to_string());
     let state = host.state("default/daily", "user:default/alice", 60);
     assert_eq!((state.settled, state.held), (0, 0));
@@ -80,7 +89,9 @@ fn a_raise_that_is_refused_is_counted_and_asked_again_not_let_through() {
     rule.backends[1] = host::backend(
         1,
         "mini",
-        tollgate_bundle::Api::OpenAi { prefix: "v1".into() },
+        tollgate_bundle::Api::OpenAi {
+            prefix: "v1".into(),
+        },
         Some("gpt-4o-mini"),
     );
     let budget = host::budget("default/daily", 5000, tollgate_bundle::SubjectKind::User);
@@ -96,7 +107,12 @@ fn a_raise_that_is_refused_is_counted_and_asked_again_not_let_through() {
     let step = exchange.on_attempt(SECOND, 0);
     let (status, body, _) = reply(host.drive(&mut exchange, step));
     assert_eq!(status, 429);
-    assert!(body["error"]["message"].as_str().unwrap().contains("default/daily"));
+    assert!(
+        body["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("default/daily")
+    );
 }
 
 #[test]
@@ -111,12 +127,18 @@ fn a_failing_provider_is_skipped_until_it_recovers() {
     }
     let mut exchange = host.exchange();
     let first = forward(host.chat(&mut exchange, Some("sk-alice"), &hello()));
-    assert_eq!(set(&first, "x-tollgate-cluster"), Some("ai/default/llm/0/1"));
+    assert_eq!(
+        set(&first, "x-tollgate-cluster"),
+        Some("ai/default/llm/0/1")
+    );
     assert_eq!(set(&first, ":path"), Some("/v1/messages"));
 
     host.health.succeeded("default/llm/0/0");
     let first = forward(host.chat(&mut host.exchange(), Some("sk-alice"), &hello()));
-    assert_eq!(set(&first, "x-tollgate-cluster"), Some("ai/default/llm/0/0"));
+    assert_eq!(
+        set(&first, "x-tollgate-cluster"),
+        Some("ai/default/llm/0/0")
+    );
 }
 
 #[test]
@@ -125,11 +147,19 @@ fn an_invalid_backend_is_passed_over_and_alone_it_refuses() {
     rule.backends[0].invalid = Some("secret default/openai-key does not exist".into());
     let host = Host::new(&host::with_rule(rule.clone(), []));
     let first = forward(host.chat(&mut host.exchange(), Some("sk-alice"), &hello()));
-    assert_eq!(set(&first, "x-tollgate-cluster"), Some("ai/default/llm/0/1"));
+    assert_eq!(
+        set(&first, "x-tollgate-cluster"),
+        Some("ai/default/llm/0/1")
+    );
 
     rule.backends.truncate(1);
     let host = Host::new(&host::with_rule(rule, []));
     let (status, body, _) = reply(host.chat(&mut host.exchange(), Some("sk-alice"), &hello()));
     assert_eq!(status, 500);
-    assert!(body["error"]["message"].as_str().unwrap().contains("openai-key"));
+    assert!(
+        body["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("openai-key")
+    );
 }

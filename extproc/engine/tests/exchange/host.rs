@@ -41,6 +41,13 @@ pub(crate) enum Rest {
 /// 2026-11-21T12:00:00Z
 const NOW_MS: i64 = 1_795_262_400_000;
 
+/// Whether an answer comes to its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Complete,
+    Cut,
+}
+
 // === impl Host ===
 
 impl Host {
@@ -96,28 +103,21 @@ impl Host {
 
     /// Gives the exchange a provider's whole answer; returns what the client gets.
     pub(crate) fn answer(&self, exchange: &mut Exchange, status: u16, body: &str) -> String {
-        self.answer_pieces(exchange, status, "application/json", &[body], true)
+        head(exchange, status, "application/json");
+        self.pieces(exchange, &[body], End::Complete)
     }
 
-    pub(crate) fn answer_pieces(
-        &self,
-        exchange: &mut Exchange,
-        status: u16,
-        content_type: &str,
-        pieces: &[&str],
-        complete: bool,
-    ) -> String {
-        let head = ResponseHead {
-            status,
-            content_type: Some(content_type),
-            retry_after: None,
-            end: false,
-        };
-        exchange.on_response_head(head, 0);
+    /// Gives the exchange a provider's stream of events; returns what the client gets.
+    pub(crate) fn stream(&self, exchange: &mut Exchange, pieces: &[&str], end: End) -> String {
+        head(exchange, 200, "text/event-stream");
+        self.pieces(exchange, pieces, end)
+    }
+
+    fn pieces(&self, exchange: &mut Exchange, pieces: &[&str], end: End) -> String {
         let mut seen = String::new();
         for (index, piece) in pieces.iter().enumerate() {
-            let end = complete && index + 1 == pieces.len();
-            let step = exchange.on_response_body(&Bytes::from(piece.to_string()), end);
+            let last = end == End::Complete && index + 1 == pieces.len();
+            let step = exchange.on_response_body(&Bytes::from(piece.to_string()), last);
             match step.change {
                 BodyChange::Keep => seen.push_str(piece),
                 BodyChange::Replace(bytes) => seen.push_str(std::str::from_utf8(&bytes).unwrap()),
@@ -170,6 +170,16 @@ impl RequestHead for Headers {
     }
 }
 
+fn head(exchange: &mut Exchange, status: u16, content_type: &str) {
+    let head = ResponseHead {
+        status,
+        content_type: Some(content_type),
+        retry_after: None,
+        end: false,
+    };
+    exchange.on_response_head(head, 0);
+}
+
 pub(crate) fn headers(pairs: &[(&str, &str)]) -> Headers {
     Headers(
         pairs
@@ -182,7 +192,8 @@ pub(crate) fn headers(pairs: &[(&str, &str)]) -> Headers {
 pub(crate) fn chat_headers(key: Option<&str>) -> Headers {
     let mut head = headers(&[(":method", "POST"), (":path", "/v1/chat/completions")]);
     if let Some(key) = key {
-        head.0.push(("authorization".into(), format!("Bearer {key}")));
+        head.0
+            .push(("authorization".into(), format!("Bearer {key}")));
     }
     head
 }
@@ -209,11 +220,20 @@ pub(crate) fn backend(index: u32, name: &str, api: Api, model: Option<&str>) -> 
 }
 
 pub(crate) fn openai(index: u32) -> Backend {
-    backend(index, "openai", Api::OpenAi { prefix: "v1".into() }, None)
+    backend(
+        index,
+        "openai",
+        Api::OpenAi {
+            prefix: "v1".into(),
+        },
+        None,
+    )
 }
 
 pub(crate) fn anthropic(index: u32) -> Backend {
-    let api = Api::Anthropic { prefix: "v1".into() };
+    let api = Api::Anthropic {
+        prefix: "v1".into(),
+    };
     backend(index, "anthropic", api, Some("claude-3-opus"))
 }
 
@@ -256,7 +276,10 @@ pub(crate) fn budget(id: &str, tokens: u64, subject: SubjectKind) -> (String, Bu
 
 /// Alice of team search, and bob of none; one rule under a budget of `tokens` for each user.
 pub(crate) fn bundle(tokens: u64) -> Bundle {
-    with_rule(rule(&["default/daily"]), [budget("default/daily", tokens, SubjectKind::User)])
+    with_rule(
+        rule(&["default/daily"]),
+        [budget("default/daily", tokens, SubjectKind::User)],
+    )
 }
 
 pub(crate) fn with_rule<const N: usize>(rule: Rule, budgets: [(String, Budget); N]) -> Bundle {

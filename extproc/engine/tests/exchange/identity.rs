@@ -9,8 +9,12 @@ use crate::host::{self, Host, bundle, forward, hello, reply, set};
 #[test]
 fn a_missing_key_is_401_before_the_body_is_read() {
     let host = Host::new(&bundle(1000));
-    let step = host.exchange().on_request_head(&host::chat_headers(None), false);
-    let Step::Reply(reply) = step else { panic!("{step:?}") };
+    let step = host
+        .exchange()
+        .on_request_head(&host::chat_headers(None), false);
+    let Step::Reply(reply) = step else {
+        panic!("{step:?}")
+    };
     assert_eq!(reply.status, 401);
     let body: Value = serde_json::from_slice(&reply.body).unwrap();
     assert_eq!(body["error"]["code"], "invalid_api_key");
@@ -19,7 +23,9 @@ fn a_missing_key_is_401_before_the_body_is_read() {
 #[test]
 fn an_unknown_key_is_401() {
     let host = Host::new(&bundle(1000));
-    let step = host.exchange().on_request_head(&host::chat_headers(Some("sk-eve")), false);
+    let step = host
+        .exchange()
+        .on_request_head(&host::chat_headers(Some("sk-eve")), false);
     assert!(matches!(step, Step::Reply(reply) if reply.status == 401));
 }
 
@@ -73,8 +79,16 @@ fn a_user_field_in_the_body_does_not_change_who_pays() {
     let mut exchange = host.exchange();
     forward(host.chat(&mut exchange, Some("sk-alice"), &body));
     host.answer(&mut exchange, 200, &host::openai_answer(10, 5));
-    assert_eq!(host.state("default/daily", "user:default/alice", 1000).settled, 15);
-    assert_eq!(host.state("default/daily", "user:default/bob", 1000).settled, 0);
+    assert_eq!(
+        host.state("default/daily", "user:default/alice", 1000)
+            .settled,
+        15
+    );
+    assert_eq!(
+        host.state("default/daily", "user:default/bob", 1000)
+            .settled,
+        0
+    );
 }
 
 #[test]
@@ -84,7 +98,12 @@ fn a_team_budget_refuses_a_caller_without_a_team() {
     forward(host.chat(&mut host.exchange(), Some("sk-alice"), &hello()));
     let (status, body, _) = reply(host.chat(&mut host.exchange(), Some("sk-bob"), &hello()));
     assert_eq!(status, 403);
-    assert!(body["error"]["message"].as_str().unwrap().contains("default/team"));
+    assert!(
+        body["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("default/team")
+    );
 }
 
 #[test]
@@ -96,5 +115,10 @@ fn a_rule_whose_budget_is_not_defined_refuses() {
     host.table = std::sync::Arc::new(table);
     let (status, body, _) = reply(host.chat(&mut host.exchange(), Some("sk-alice"), &hello()));
     assert_eq!(status, 500);
-    assert!(body["error"]["message"].as_str().unwrap().contains("default/gone"));
+    assert!(
+        body["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("default/gone")
+    );
 }

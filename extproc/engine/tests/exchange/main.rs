@@ -1,9 +1,15 @@
 //! The exchange driven as a host drives it, with the real ledger in memory: one call at a time,
 //! no proxy.
 
+#[cfg(test)]
 mod admission;
+#[cfg(test)]
 mod endings;
+#[cfg(test)]
 mod fallback;
+#[cfg(test)]
 mod host;
+#[cfg(test)]
 mod identity;
+#[cfg(test)]
 mod paths;

@@ -21,35 +21,59 @@ fn an_unknown_path_is_404_in_openais_form() {
     assert_eq!(status, 404);
     assert_eq!(body["error"]["type"], "invalid_request_error");
     assert_eq!(body["error"]["code"], "unknown_url");
-    assert!(body["error"]["message"].as_str().unwrap().contains("POST /v1/embeddings"));
+    assert!(
+        body["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("POST /v1/embeddings")
+    );
 }
 
 #[test]
 fn a_wrong_method_is_405() {
-    let (status, _) = refused(&[(":method", "GET"), (":path", "/v1/chat/completions")], true);
+    let (status, _) = refused(
+        &[(":method", "GET"), (":path", "/v1/chat/completions")],
+        true,
+    );
     assert_eq!(status, 405);
 }
 
 #[test]
 fn a_missing_body_is_400() {
-    let (status, _) = refused(&[(":method", "POST"), (":path", "/v1/chat/completions")], true);
+    let (status, _) = refused(
+        &[(":method", "POST"), (":path", "/v1/chat/completions")],
+        true,
+    );
     assert_eq!(status, 400);
 }
 
 #[test]
 fn a_body_over_the_limit_is_413_before_it_is_read() {
     let (status, body) = refused(
-        &[(":method", "POST"), (":path", "/v1/chat/completions"), ("content-length", "100001")],
+        &[
+            (":method", "POST"),
+            (":path", "/v1/chat/completions"),
+            ("content-length", "100001"),
+        ],
         false,
     );
     assert_eq!(status, 413);
-    assert!(body["error"]["message"].as_str().unwrap().contains("100000"));
+    assert!(
+        body["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("100000")
+    );
 }
 
 #[test]
 fn a_compressed_body_is_415() {
     let (status, _) = refused(
-        &[(":method", "POST"), (":path", "/v1/chat/completions"), ("content-encoding", "gzip")],
+        &[
+            (":method", "POST"),
+            (":path", "/v1/chat/completions"),
+            ("content-encoding", "gzip"),
+        ],
         false,
     );
     assert_eq!(status, 415);
@@ -65,7 +89,13 @@ fn a_query_string_does_not_hide_the_path() {
 #[test]
 fn a_malformed_body_is_400() {
     let host = Host::new(&bundle(1000));
-    for body in ["", "{", "[]", r#"{"messages": []}"#, r#"{"model": 3, "messages": []}"#] {
+    for body in [
+        "",
+        "{",
+        "[]",
+        r#"{"messages": []}"#,
+        r#"{"model": 3, "messages": []}"#,
+    ] {
         let rest = host.send(
             &mut host.exchange(),
             &host::chat_headers(Some("sk-alice")),
@@ -86,5 +116,10 @@ fn an_unknown_model_is_404_and_names_it() {
     assert_eq!(status, 404);
     assert_eq!(error["error"]["code"], "model_not_found");
     assert_eq!(error["error"]["param"], "model");
-    assert!(error["error"]["message"].as_str().unwrap().contains("gpt-9"));
+    assert!(
+        error["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("gpt-9")
+    );
 }

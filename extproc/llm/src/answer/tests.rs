@@ -331,7 +331,10 @@ fn anthropic_stream_with_a_broken_event_ends_for_the_client_and_is_counted_to_it
     }
     let out = String::from_utf8(out).unwrap();
     assert!(out.contains("before"), "{out}");
-    assert!(out.ends_with("\"code\":\"provider_answer_invalid\"}}\n\n"), "{out}");
+    assert!(
+        out.ends_with("\"code\":\"provider_answer_invalid\"}}\n\n"),
+        "{out}"
+    );
     let outcome = answer.outcome();
     assert!(outcome.failed.is_some());
     assert!(outcome.complete);

@@ -256,7 +256,10 @@ fn to_map(headers: &HttpHeaders) -> BTreeMap<String, String> {
 /// The backend in the attribute that the filter asks for.
 fn picked(attributes: &std::collections::HashMap<String, Struct>) -> Option<String> {
     let fields = attributes.get("envoy.filters.http.ext_proc")?;
-    let name = fields.fields.keys().find(|name| name.starts_with("xds.upstream_host_metadata"))?;
+    let name = fields
+        .fields
+        .keys()
+        .find(|name| name.starts_with("xds.upstream_host_metadata"))?;
     text_field(fields, name)
 }
 
