@@ -22,9 +22,9 @@ build: deps
 .PHONY: test
 test: deps test-deps check
 	@echo "running all tests"
-	TOLLGATE_TEST_PYTHON=$(PYTHON) cargo test --workspace --locked
+	TOLLGATE_TEST_PYTHON=$(PYTHON) cargo test --workspace --locked --no-fail-fast
 
-## check: formats, lints and generated files, without running tests
+## check: formats and lints, without running tests
 .PHONY: check
 check: deps
 	cargo fmt --all --check
@@ -32,8 +32,8 @@ check: deps
 
 ## bench: CPU per request, latency and memory against plain Envoy; prints the table of docs/performance.md
 .PHONY: bench
-bench: build
-	cargo build --release --locked -p tollgate-bench
+bench: deps
+	cargo build --release --locked -p tollgate -p tollgate-bench
 	target/release/tollgate-bench $(BENCH_ARGS)
 
 ## crds: write crds/*.yaml from the Rust types

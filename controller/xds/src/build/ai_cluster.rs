@@ -13,7 +13,7 @@ use envoy::endpoint::LocalityLbEndpoints;
 
 use super::cluster::{self, BuiltCluster};
 use super::value::{metadata, single_field};
-use super::{BuildOptions, ai_upstream, endpoint, names, tls};
+use super::{BuildOptions, ai_upstream, ai_upstream::Pinned, endpoint, names, tls};
 
 /// A backend that has a place.
 type Placed<'a> = (&'a Backend, &'a ir::Destination);
@@ -60,7 +60,7 @@ fn build_ai_cluster(
     protocol: ir::UpstreamProtocol,
     options: &BuildOptions,
 ) -> BuiltCluster {
-    let (primary_backend, _) = primary;
+    let (primary_backend, primary_destination) = primary;
     let others = placed
         .iter()
         .filter(|(backend, _)| backend.id != primary_backend.id);
@@ -79,7 +79,12 @@ fn build_ai_cluster(
     let dns = in_order
         .iter()
         .any(|(_, destination)| endpoint::needs_dns(&destination.endpoints));
-    let filters = ai_upstream::build_upstream_filters(&primary_backend.id, options);
+    let pinned = match in_order.len() {
+        1 => Pinned::Alone,
+        _ if has_addresses(primary_destination) => Pinned::Addressed,
+        _ => Pinned::Named,
+    };
+    let filters = ai_upstream::build_upstream_filters(&primary_backend.id, pinned, options);
     let base = Cluster {
         transport_socket_matches: sockets,
         typed_extension_protocol_options: cluster::http_options(protocol.into(), filters),
@@ -87,6 +92,16 @@ fn build_ai_cluster(
     };
     let built = cluster::place(base, localities.collect(), dns);
     BuiltCluster { secrets, ..built }
+}
+
+/// Whether some endpoint takes requests without a name having to be resolved. A cluster whose
+/// endpoints change is another cluster (its name carries their digest), so that this cannot
+/// become untrue.
+fn has_addresses(destination: &ir::Destination) -> bool {
+    destination
+        .endpoints
+        .iter()
+        .any(|endpoint| matches!(endpoint.host, ir::Host::Ip(_)) && !endpoint.draining)
 }
 
 /// The transport socket for the endpoints of one backend.

@@ -4,7 +4,8 @@
 //!
 //! "Right" is both: the first attempt, and to an endpoint of the backend that the cluster is
 //! pinned to. The second half is what keeps a credential from the wrong provider while the
-//! pinned one has no address (Envoy then starts at the next priority).
+//! pinned one has no address (Envoy then starts at the next priority). Where that cannot come
+//! about, the second half is left out.
 
 use tollgate_bundle::{BACKEND_METADATA_KEY, BACKEND_METADATA_NAMESPACE, CLUSTER_HEADER};
 use tollgate_envoy as envoy;
@@ -34,18 +35,38 @@ const REMOVED_HEADERS: &[&str] = &[
     "x-forwarded-proto",
 ];
 
+/// What a cluster knows of the backend that it is pinned to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pinned {
+    /// There is no other: every attempt goes to it, with what the first was given.
+    Alone,
+    /// It always has an address, so that the first attempt goes to it.
+    Addressed,
+    /// Its name may not resolve; the first attempt then goes to the next backend.
+    Named,
+}
+
 pub(super) fn build_upstream_filters(
     pinned_backend: &str,
+    pinned: Pinned,
     options: &BuildOptions,
 ) -> Vec<HttpFilter> {
-    let retry = ExtensionWithMatcher {
-        xds_matcher: Some(build_skip(pinned_backend)),
-        extension_config: Some(envoy::typed_extension(
-            names::EXT_PROC_FILTER,
-            &ext_proc::build_retry_filter(options),
-        )),
-        ..ExtensionWithMatcher::default()
+    let skip = match pinned {
+        Pinned::Alone => None,
+        Pinned::Addressed => Some(vec![first_attempt()]),
+        Pinned::Named => Some(vec![first_attempt(), picked_is(pinned_backend)]),
     };
+    let retry = skip.map(|when| {
+        let retry = ExtensionWithMatcher {
+            xds_matcher: Some(build_skip(when)),
+            extension_config: Some(envoy::typed_extension(
+                names::EXT_PROC_FILTER,
+                &ext_proc::build_retry_filter(options),
+            )),
+            ..ExtensionWithMatcher::default()
+        };
+        filter("tollgate.retry", &retry)
+    });
     let removal = envoy::header_mutation::HeaderMutation {
         mutations: Some(envoy::header_mutation::Mutations {
             request_mutations: REMOVED_HEADERS.iter().map(|name| remove(name)).collect(),
@@ -53,14 +74,12 @@ pub(super) fn build_upstream_filters(
         }),
         ..envoy::header_mutation::HeaderMutation::default()
     };
-    vec![
-        filter("tollgate.retry", &retry),
-        filter("envoy.filters.http.header_mutation", &removal),
-        filter(
-            "envoy.filters.http.upstream_codec",
-            &envoy::upstream_codec::UpstreamCodec {},
-        ),
-    ]
+    let removal = filter("envoy.filters.http.header_mutation", &removal);
+    let codec = filter(
+        "envoy.filters.http.upstream_codec",
+        &envoy::upstream_codec::UpstreamCodec {},
+    );
+    retry.into_iter().chain([removal, codec]).collect()
 }
 
 fn filter<T: Message + Name>(name: &str, config: &T) -> HttpFilter {
@@ -77,9 +96,9 @@ fn remove(name: &str) -> HeaderMutation {
     }
 }
 
-/// Skips the filter iff this is attempt 1 and the endpoint belongs to the pinned backend.
-fn build_skip(pinned_backend: &str) -> Matcher {
-    let first_attempt = SinglePredicate {
+/// This is attempt 1.
+fn first_attempt() -> SinglePredicate {
+    SinglePredicate {
         input: Some(extension(&envoy::matcher::HttpRequestHeaderMatchInput {
             header_name: names::ATTEMPT_HEADER.to_string(),
         })),
@@ -87,25 +106,41 @@ fn build_skip(pinned_backend: &str) -> Matcher {
             match_pattern: Some(string_matcher::MatchPattern::Exact("1".to_string())),
             ..StringMatcher::default()
         })),
-    };
-    let pinned = SinglePredicate {
+    }
+}
+
+/// The picked endpoint belongs to this backend. Evaluating it costs some 5 µs.
+fn picked_is(backend: &str) -> SinglePredicate {
+    SinglePredicate {
         input: Some(extension(&HttpAttributesCelMatchInput {})),
         matcher: Some(single_predicate::Matcher::CustomMatch(extension(
             &CelMatcher {
                 expr_match: Some(CelExpression {
-                    cel_expr_parsed: Some(picked_backend_is(pinned_backend)),
+                    cel_expr_parsed: Some(picked_backend_is(backend)),
                     ..CelExpression::default()
                 }),
                 ..CelMatcher::default()
             },
         ))),
-    };
-    let both = PredicateList {
-        predicate: [first_attempt, pinned]
-            .map(|single| Predicate {
-                match_type: Some(MatchType::SinglePredicate(single)),
-            })
-            .into(),
+    }
+}
+
+/// Skips the filter iff all of these hold.
+fn build_skip(when: Vec<SinglePredicate>) -> Matcher {
+    let mut predicates: Vec<Predicate> = when
+        .into_iter()
+        .map(|single| Predicate {
+            match_type: Some(MatchType::SinglePredicate(single)),
+        })
+        .collect();
+    // A list of predicates has at least two.
+    let predicate = match predicates.len() {
+        1 => predicates.pop(),
+        _ => Some(Predicate {
+            match_type: Some(MatchType::AndMatcher(PredicateList {
+                predicate: predicates,
+            })),
+        }),
     };
     let skip = OnMatch {
         on_match: Some(on_match::OnMatch::Action(extension(
@@ -116,9 +151,7 @@ fn build_skip(pinned_backend: &str) -> Matcher {
     Matcher {
         matcher_type: Some(MatcherType::MatcherList(MatcherList {
             matchers: vec![FieldMatcher {
-                predicate: Some(Predicate {
-                    match_type: Some(MatchType::AndMatcher(both)),
-                }),
+                predicate,
                 on_match: Some(skip),
             }],
         })),
