@@ -1,3 +1,5 @@
+//! What environments come to, and which are refused.
+
 use serde_json::{Value, json};
 
 use super::{Autoconfig, AutoconfigError, autoconfig};

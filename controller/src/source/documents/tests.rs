@@ -1,3 +1,5 @@
+//! Texts cut into documents, broken ones among them.
+
 use proptest::prelude::*;
 use serde_json::json;
 

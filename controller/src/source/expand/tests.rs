@@ -1,3 +1,5 @@
+//! Variables in manifests.
+
 use proptest::prelude::*;
 
 use super::{ExpandError, ExpandReason, expand};

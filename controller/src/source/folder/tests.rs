@@ -1,3 +1,5 @@
+//! Files and folders read into a world.
+
 use std::fs;
 
 use super::{Loaded, Manifests, load};

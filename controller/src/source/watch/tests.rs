@@ -1,3 +1,5 @@
+//! Changes of files, as editors and Kubernetes make them.
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
