@@ -34,6 +34,8 @@ pub(crate) enum Answer {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
     pub(crate) cpu_per_request: Duration,
+    /// The part of it that is Envoy's.
+    pub(crate) envoy_cpu_per_request: Duration,
     pub(crate) requests_per_second: f64,
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
@@ -85,6 +87,7 @@ pub(crate) async fn run(
 ) -> Result<Cost> {
     let left = Arc::new(AtomicUsize::new(requests));
     let cpu_before = cpu::time(&subject.pids())?;
+    let envoy_before = cpu::time(&subject.envoy_pids())?;
     let begun = Instant::now();
     let tasks: Vec<_> = (0..connections)
         .map(|_| {
@@ -103,6 +106,7 @@ pub(crate) async fn run(
     }
     let elapsed = begun.elapsed();
     let cpu = cpu::time(&subject.pids())?.saturating_sub(cpu_before);
+    let envoy_cpu = cpu::time(&subject.envoy_pids())?.saturating_sub(envoy_before);
     times.sort_unstable();
     let count = u32::try_from(times.len())
         .context("too many requests")?
@@ -116,6 +120,7 @@ pub(crate) async fn run(
     };
     Ok(Cost {
         cpu_per_request: cpu / count,
+        envoy_cpu_per_request: envoy_cpu / count,
         requests_per_second: f64::from(count) / elapsed.as_secs_f64(),
         p50: at(0.5),
         p99: at(0.99),

@@ -4,11 +4,15 @@ use std::{
     any::Any,
     net::SocketAddr,
     path::Path,
+    process::Stdio,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
-use tollgate_harness::GatewayBuilder;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+};
 
 use crate::cpu;
 
@@ -38,6 +42,16 @@ impl Subject {
         pids
     }
 
+    /// Envoy alone: the child of tollgate, or the process itself.
+    pub(crate) fn envoy_pids(&self) -> Vec<u32> {
+        let children = cpu::children(self.root);
+        if children.is_empty() {
+            vec![self.root]
+        } else {
+            children
+        }
+    }
+
     /// Time from `begun` until the first answer.
     pub(crate) async fn first_answer(&self, begun: Instant) -> Result<Duration> {
         let body =
@@ -58,19 +72,39 @@ impl Subject {
     }
 }
 
-/// Tollgate as users run it: a key is checked, two budgets are held and settled, and there is a
-/// second provider to fall back to.
+/// Tollgate as users run it: a key is checked, two budgets are held and settled, there is a
+/// second provider to fall back to, and each call is logged (to a file).
 pub(crate) async fn tollgate(binary: &Path, upstream: SocketAddr) -> Result<Subject> {
-    let manifests = MANIFESTS.replace("UPSTREAM", &format!("http://{upstream}"));
-    let gateway = GatewayBuilder::new(binary)
-        .manifests(manifests)
-        .arg("--concurrency=1")
-        .start()
-        .await
-        .context("start tollgate; build it with `make build`")?;
-    let url = format!("{}/v1/chat/completions", gateway.url());
-    let pid = gateway.pid().context("tollgate ended")?;
-    Ok(Subject::new(url, Some("sk-bench"), pid, Box::new(gateway)))
+    let folder = tempfile::tempdir()?;
+    let manifests = folder.path().join("manifests");
+    std::fs::create_dir(&manifests)?;
+    let text = MANIFESTS.replace("UPSTREAM", &format!("http://{upstream}"));
+    std::fs::write(manifests.join("bench.yaml"), text)?;
+    let log = std::fs::File::create(folder.path().join("log"))?;
+    let mut child = Command::new(binary)
+        .args(["run", "--port=0", "--admin-port=0", "--concurrency=1"])
+        .arg(&manifests)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("start {}; build it with `make build`", binary.display()))?;
+    let stdout = child.stdout.take().context("stdout")?;
+    let mut lines = BufReader::new(stdout).lines();
+    let ready = lines.next_line().await?.context("tollgate ended")?;
+    let url = ready
+        .split(' ')
+        .find(|word| word.starts_with("http://"))
+        .with_context(|| format!("tollgate said {ready:?}"))?;
+    let url = format!("{url}/chat/completions");
+    let pid = child.id().context("tollgate ended")?;
+    Ok(Subject::new(
+        url,
+        Some("sk-bench"),
+        pid,
+        Box::new((child, folder)),
+    ))
 }
 
 const MANIFESTS: &str = r#"
