@@ -11,6 +11,10 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::{cpu, subject::Subject};
 
@@ -127,7 +131,8 @@ pub(crate) async fn run(
     })
 }
 
-/// One connection: the next request goes out when the answer is in.
+/// One connection: the next request goes out when the answer is in. Bytes on a socket and no HTTP
+/// library: what the load costs disturbs what is measured on the same cores.
 async fn connection(
     url: String,
     key: Option<String>,
@@ -135,11 +140,21 @@ async fn connection(
     must_contain: &'static str,
     left: Arc<AtomicUsize>,
 ) -> Result<Vec<Duration>> {
-    let http = reqwest::Client::builder()
-        .pool_max_idle_per_host(1)
-        .tcp_nodelay(true)
-        .build()?;
+    let (host, path) = url
+        .strip_prefix("http://")
+        .and_then(|rest| rest.split_once('/'))
+        .with_context(|| format!("{url} is not http://host/path"))?;
+    let mut stream = TcpStream::connect(host).await?;
+    stream.set_nodelay(true)?;
+    let key = key.unwrap_or_default();
+    let length = body.len();
+    let head = format!(
+        "POST /{path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {key}\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    );
+    let request = [head.as_bytes(), &body].concat();
     let mut times = Vec::new();
+    let mut answer = Vec::with_capacity(64 << 10);
     while left
         .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             left.checked_sub(1)
@@ -147,22 +162,37 @@ async fn connection(
         .is_ok()
     {
         let begun = Instant::now();
-        let mut request = http
-            .post(&url)
-            .header("content-type", "application/json")
-            .body(body.clone());
-        if let Some(key) = &key {
-            request = request.bearer_auth(key);
+        stream.write_all(&request).await?;
+        answer.clear();
+        while !is_whole(&answer) {
+            ensure!(
+                stream.read_buf(&mut answer).await? > 0,
+                "{url} closed the connection"
+            );
         }
-        let answer = request.send().await?;
-        let status = answer.status();
-        let text = answer.text().await?;
         times.push(begun.elapsed());
-        ensure!(status.is_success(), "{url} answered {status}: {text}");
+        let text = String::from_utf8_lossy(&answer);
+        ensure!(text.starts_with("HTTP/1.1 200"), "{url} answered {text}");
         ensure!(
             text.contains(must_contain),
             "{url} answered without {must_contain}: {text}"
         );
     }
     Ok(times)
+}
+
+/// Whether an HTTP/1.1 answer is complete: by its `content-length`, or by its last chunk.
+fn is_whole(answer: &[u8]) -> bool {
+    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return false;
+    };
+    let (head, body) = answer.split_at(end + 4);
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    match head.split_once("content-length: ") {
+        Some((_, rest)) => {
+            let length = rest.split("\r\n").next().and_then(|text| text.parse().ok());
+            length.is_some_and(|length: usize| body.len() >= length)
+        }
+        None => body.ends_with(b"0\r\n\r\n"),
+    }
 }
