@@ -46,6 +46,7 @@ impl Gateway {
             scopes,
             consumers: self.consumers.clone(),
             budgets: self.budgets.clone(),
+            rate_limits: std::collections::BTreeMap::new(),
         }
     }
 }

@@ -182,6 +182,7 @@ fn build_backend(
         model: draft.model,
         api,
         credential,
+        budgets: Vec::new(),
         invalid,
     };
     (backend, destination)

@@ -1,36 +1,41 @@
 //! A token budget as the data plane enforces it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-/// Tokens that each subject may spend per window, on every rule that names this budget.
+/// What each subject may spend per window, on every rule or backend that names this budget.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Budget {
     /// `namespace/name` of the object it was written in.
     pub id: String,
     /// Who pays.
-    pub subject: SubjectKind,
+    pub subject: Subject,
     /// All limits apply together.
     pub limits: Vec<Limit>,
-    /// Which tokens count.
+    /// What counts.
     pub meter: Meter,
     /// How hard the limit is.
     pub mode: Mode,
     /// What happens to requests while the ledger's store does not answer.
     pub on_store_failure: OnStoreFailure,
+    /// Percent of a limit, 1 to 99, from which on its subject is warned; `None`: never.
+    pub warn_percent: Option<u8>,
 }
 
 /// One limit of a budget.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Limit {
-    /// Tokens per window; 0 refuses the first request.
-    pub tokens: u64,
+    /// Units of the budget's meter per window, at most `i64::MAX`; 0 refuses the first request.
+    /// For [`Meter::Money`] millionths of a micro-unit (10⁻¹² of the currency).
+    pub amount: u64,
     /// Length of the window, aligned to the calendar of `time_zone`.
     pub window: WindowKind,
     /// IANA name: `UTC`, `Europe/Madrid`. Known to be valid here.
     pub time_zone: String,
 }
 
-/// Fixed windows aligned to a calendar.
+/// Which span of time counts towards one limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum WindowKind {
     /// Starts with each second.
@@ -45,11 +50,18 @@ pub enum WindowKind {
     Week,
     /// A calendar month.
     Month,
+    /// A calendar year.
+    Year,
+    /// All time: never starts anew.
+    Lifetime,
+    /// The time just past, of this many milliseconds (at least 1000), in any time zone. What was
+    /// spent at most this long ago counts, to within a twentieth of it, rounded up.
+    Sliding(u64),
 }
 
-/// Who pays. A subject comes only from a verified key, never from a header of the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub enum SubjectKind {
+/// Who pays. A subject comes only from a verified source, never from what a client may write.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum Subject {
     /// The consumer; all anonymous callers together are one user.
     User,
     /// The consumer's team; a consumer without one is refused.
@@ -60,17 +72,63 @@ pub enum SubjectKind {
     Key,
     /// Everybody together.
     Shared,
+    /// Everybody together, for each route apart.
+    Route,
+    /// Everybody together, for each model that clients ask for apart.
+    Model,
+    /// Everybody together, for each provider apart.
+    Backend,
+    /// The value of a request header (lower-case name) that the operator says is set by a trusted
+    /// proxy; a request without it is refused.
+    Header(String),
+    /// Cannot be determined by this data plane, with the reason: every request is refused.
+    Unknown(String),
 }
 
-/// Which tokens a budget counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+/// What a budget counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Meter {
-    /// Input and output.
+    /// Input and output tokens.
     Total,
     /// Prompt tokens, cached ones included.
     Input,
     /// Completion tokens, reasoning included.
     Output,
+    /// The part of the prompt that the provider read from its cache.
+    CachedInput,
+    /// The part of the prompt that the provider wrote to its cache.
+    CacheWrite,
+    /// The part of the completion that was reasoning.
+    Reasoning,
+    /// Requests that reached a provider.
+    Requests,
+    /// A CEL expression over the token counts; known to compile.
+    Expression(String),
+    /// Money, by a price table.
+    Money(PriceTable),
+}
+
+/// What tokens cost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PriceTable {
+    /// Shown to people: `USD`.
+    pub currency: String,
+    /// By the name of the model asked of the provider; `*` is for models without an entry.
+    /// A model without a price is refused.
+    pub models: BTreeMap<String, Price>,
+}
+
+/// Prices of one model, each in micro-units of the currency for a million tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Price {
+    /// Prompt tokens that were neither read from nor written to a cache.
+    pub input: u64,
+    /// Prompt tokens read from a cache.
+    pub cached_input: u64,
+    /// Prompt tokens written to a cache.
+    pub cache_write: u64,
+    /// Completion tokens, reasoning included.
+    pub output: u64,
 }
 
 /// How hard the limit is.
@@ -78,6 +136,11 @@ pub enum Meter {
 pub enum Mode {
     /// The worst case is held before the call: spending never exceeds the limit.
     Strict,
+    /// Only this percentage (1 to 99) of the output's worst case is held before the call; the hold
+    /// grows while the answer streams, and the stream is ended when it cannot.
+    Overcommit(u8),
+    /// Counted and reported, never refused.
+    Shadow,
 }
 
 /// What happens while the ledger's store does not answer.
@@ -87,4 +150,7 @@ pub enum OnStoreFailure {
     Closed,
     /// Serve, log and count.
     Open,
+    /// Each replica serves up to this many units per account and window by itself, and reports
+    /// them when the store is back: the bound is this times the replicas.
+    Leased(u64),
 }

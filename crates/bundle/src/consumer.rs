@@ -6,13 +6,13 @@ use tollgate_secret::Secret;
 /// A client with keys; what a budget's subject is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Consumer {
-    /// Name of the Consumer object; the user of `SubjectKind::User`.
+    /// Name of the Consumer object; the user of `Subject::User`.
     pub name: String,
     /// Keys that identify this consumer: the name of the Secret that holds each (the subject of
-    /// `SubjectKind::Key`), and its value.
+    /// `Subject::Key`), and its value.
     pub keys: Vec<(String, Secret<String>)>,
-    /// Team, for `SubjectKind::Team`.
+    /// Team, for `Subject::Team`.
     pub team: Option<String>,
-    /// Organisation, for `SubjectKind::Org`.
+    /// Organisation, for `Subject::Org`.
     pub org: Option<String>,
 }

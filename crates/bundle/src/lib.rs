@@ -7,14 +7,18 @@
 
 mod budget;
 mod consumer;
+mod rate_limit;
 mod route;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use budget::{Budget, Limit, Meter, Mode, OnStoreFailure, SubjectKind, WindowKind};
+pub use budget::{
+    Budget, Limit, Meter, Mode, OnStoreFailure, Price, PriceTable, Subject, WindowKind,
+};
 pub use consumer::Consumer;
+pub use rate_limit::{DescriptorEntry, RateLimit};
 pub use route::{
     Api, Backend, Credential, HeaderMatch, Match, ModelListing, Rule, Scope, ValueMatch,
 };
@@ -30,6 +34,8 @@ pub struct Bundle {
     pub consumers: BTreeMap<String, Vec<Consumer>>,
     /// Budgets by id (`namespace/name`); rules refer to them.
     pub budgets: BTreeMap<String, Budget>,
+    /// Limits of the rate limit service, by domain (the name that Envoy's filter sends).
+    pub rate_limits: BTreeMap<String, Vec<RateLimit>>,
 }
 
 /// ext_proc initial-metadata key in which Envoy names the [`Scope`] of a request.

@@ -93,6 +93,8 @@ pub struct Backend {
     /// How the gateway proves itself to the provider; `None` sends no credential (and still
     /// never the client's).
     pub credential: Option<Credential>,
+    /// Ids of the budgets that only requests through this backend are held against.
+    pub budgets: Vec<String>,
     /// Why this backend cannot be used, in words for an operator. Such a backend keeps its
     /// weight and answers 500, as Gateway API asks of an invalid reference.
     pub invalid: Option<String>,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tollgate_bundle::SubjectKind;
+use tollgate_bundle::Subject;
 
 /// What the key of a request says about its sender.
 #[derive(Clone, Debug)]
@@ -51,27 +51,35 @@ impl Caller {
 /// The subject that pays: `user:default/alice`. `Err` names what the caller lacks.
 pub(crate) fn subject(
     identity: Option<&Identity>,
-    kind: SubjectKind,
+    kind: &Subject,
     namespace: &str,
 ) -> Result<String, &'static str> {
     let in_namespace = |what: &str, name: &str| format!("{what}:{namespace}/{name}");
     match (kind, identity) {
-        (SubjectKind::Shared, _) => Ok("shared".to_string()),
-        (SubjectKind::User, None) => Ok(in_namespace("user", ANONYMOUS)),
-        (SubjectKind::User, Some(identity)) => Ok(in_namespace("user", &identity.consumer)),
-        (SubjectKind::Key, None) => Ok(in_namespace("key", ANONYMOUS)),
-        (SubjectKind::Key, Some(identity)) => Ok(format!(
+        (Subject::Shared, _) => Ok("shared".to_string()),
+        (Subject::User, None) => Ok(in_namespace("user", ANONYMOUS)),
+        (Subject::User, Some(identity)) => Ok(in_namespace("user", &identity.consumer)),
+        (Subject::Key, None) => Ok(in_namespace("key", ANONYMOUS)),
+        (Subject::Key, Some(identity)) => Ok(format!(
             "key:{namespace}/{}/{}",
             identity.consumer, identity.key
         )),
         (
-            SubjectKind::Team,
+            Subject::Team,
             Some(Identity {
                 team: Some(team), ..
             }),
         ) => Ok(in_namespace("team", team)),
-        (SubjectKind::Team, _) => Err("team"),
-        (SubjectKind::Org, Some(Identity { org: Some(org), .. })) => Ok(in_namespace("org", org)),
-        (SubjectKind::Org, _) => Err("org"),
+        (Subject::Team, _) => Err("team"),
+        (Subject::Org, Some(Identity { org: Some(org), .. })) => Ok(in_namespace("org", org)),
+        (Subject::Org, _) => Err("org"),
+        (
+            Subject::Route
+            | Subject::Model
+            | Subject::Backend
+            | Subject::Header(_)
+            | Subject::Unknown(_),
+            _,
+        ) => Err("subject"),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tollgate_budget::{Account, Charge, HoldReceipt, Settlement};
-use tollgate_bundle::{Budget, Limit, Meter, OnStoreFailure, SubjectKind};
+use tollgate_bundle::{Budget, Limit, Meter, Mode, OnStoreFailure, Subject};
 use tollgate_llm::Usage;
 
 use crate::caller::{self, Identity};
@@ -13,8 +13,9 @@ use crate::caller::{self, Identity};
 pub(crate) struct CompiledBudget {
     pub(crate) on_store_failure: OnStoreFailure,
     id: Arc<str>,
-    subject: SubjectKind,
-    meter: Meter,
+    subject: Subject,
+    meter: Arc<Meter>,
+    mode: Mode,
     limits: Vec<(Limit, Arc<str>)>,
 }
 
@@ -31,7 +32,9 @@ pub(crate) struct NoSubject {
 #[derive(Clone, Debug)]
 pub(crate) struct Due {
     account: Account,
-    meter: Meter,
+    meter: Arc<Meter>,
+    mode: Mode,
+    on_failure: OnStoreFailure,
 }
 
 // === impl CompiledBudget ===
@@ -47,7 +50,7 @@ impl CompiledBudget {
                 .enumerate()
                 .all(|(other_index, other)| {
                     let same = other.window == limit.window && other.time_zone == limit.time_zone;
-                    !same || (limit.tokens, index) <= (other.tokens, other_index)
+                    !same || (limit.amount, index) <= (other.amount, other_index)
                 })
         };
         let limits = budget
@@ -60,8 +63,9 @@ impl CompiledBudget {
         Self {
             on_store_failure: budget.on_store_failure,
             id: Arc::from(budget.id.as_str()),
-            subject: budget.subject,
-            meter: budget.meter,
+            subject: budget.subject.clone(),
+            meter: Arc::new(budget.meter.clone()),
+            mode: budget.mode,
             limits,
         }
     }
@@ -75,7 +79,7 @@ pub(crate) fn dues(
 ) -> Result<Vec<Due>, NoSubject> {
     let mut dues = Vec::new();
     for budget in budgets {
-        let subject: Arc<str> = caller::subject(identity, budget.subject, namespace)
+        let subject: Arc<str> = caller::subject(identity, &budget.subject, namespace)
             .map_err(|lacks| NoSubject {
                 budget: budget.id.to_string(),
                 lacks,
@@ -88,9 +92,11 @@ pub(crate) fn dues(
                     subject: Arc::clone(&subject),
                     window: limit.window,
                     time_zone: Arc::clone(time_zone),
-                    limit: limit.tokens,
+                    limit: limit.amount,
                 },
-                meter: budget.meter,
+                meter: Arc::clone(&budget.meter),
+                mode: budget.mode,
+                on_failure: budget.on_store_failure,
             });
         }
     }
@@ -101,15 +107,18 @@ pub(crate) fn dues(
 pub(crate) fn charges(dues: &[Due], input_bound: u64) -> Vec<Charge> {
     dues.iter()
         .map(|due| {
-            let (fixed, per_output) = match due.meter {
-                Meter::Input => (input_bound, 0),
-                Meter::Output => (0, 1),
-                Meter::Total => (input_bound, 1),
+            let (fixed, per_output) = match &*due.meter {
+                Meter::Input | Meter::CachedInput | Meter::CacheWrite => (input_bound, 0),
+                Meter::Output | Meter::Reasoning => (0, 1),
+                Meter::Total | Meter::Expression(_) | Meter::Money(_) => (input_bound, 1),
+                Meter::Requests => (1, 0),
             };
             Charge {
                 account: due.account.clone(),
                 fixed,
                 per_output,
+                enforce: due.mode != Mode::Shadow,
+                on_failure: due.on_failure,
             }
         })
         .collect()
@@ -119,11 +128,15 @@ pub(crate) fn charges(dues: &[Due], input_bound: u64) -> Vec<Charge> {
 pub(crate) fn settlement(dues: &[Due], receipt: HoldReceipt, usage: Option<Usage>) -> Settlement {
     let charges = dues
         .iter()
-        .map(|due| match (usage, due.meter) {
+        .map(|due| match (usage, &*due.meter) {
             (None, _) => 0,
             (Some(usage), Meter::Input) => usage.input,
             (Some(usage), Meter::Output) => usage.output,
-            (Some(usage), Meter::Total) => usage.total(),
+            (Some(usage), Meter::CachedInput) => usage.cached_input,
+            (Some(usage), Meter::CacheWrite) => usage.cache_write,
+            (Some(usage), Meter::Reasoning) => usage.reasoning,
+            (Some(_), Meter::Requests) => 1,
+            (Some(usage), Meter::Total | Meter::Expression(_) | Meter::Money(_)) => usage.total(),
         })
         .collect();
     Settlement { receipt, charges }

@@ -21,7 +21,7 @@ use tollgate_budget::{
     Account, Bounds, Charge, Clock, HoldId, HoldOutcome, HoldReceipt, HoldRequest, MemoryStore,
     Settlement, window::WindowCache,
 };
-use tollgate_bundle::WindowKind;
+use tollgate_bundle::{OnStoreFailure, WindowKind};
 
 const CALLS: u64 = 500_000;
 const USERS: u64 = 10_000;
@@ -176,6 +176,8 @@ fn request(id: u128, user: &str, limit: u64) -> HoldRequest {
         },
         fixed: 50,
         per_output: 1,
+        enforce: true,
+        on_failure: OnStoreFailure::Closed,
     });
     HoldRequest {
         id: HoldId(id),

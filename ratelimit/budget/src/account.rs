@@ -26,6 +26,8 @@ pub struct Account {
 pub struct AccountState {
     /// Tokens per window.
     pub limit: u64,
+    /// What an operator added to the limit of this window.
+    pub granted: u64,
     /// Charged for good.
     pub settled: u64,
     /// Reserved by requests in flight.
@@ -37,9 +39,10 @@ pub struct AccountState {
 // === impl AccountState ===
 
 impl AccountState {
-    /// Tokens that can still be held: 0 when limit and spending are equal.
+    /// Tokens that can still be held: 0 when they are all spent or held.
     pub fn remaining(&self) -> u64 {
         self.limit
+            .saturating_add(self.granted)
             .saturating_sub(self.settled)
             .saturating_sub(self.held)
     }

@@ -17,7 +17,7 @@ mod windows;
 
 use std::{future::poll_fn, sync::Arc, task::Poll};
 
-use tollgate_bundle::WindowKind;
+use tollgate_bundle::{OnStoreFailure, WindowKind};
 
 pub use self::{admission::*, expiry::*, raise::*, settle::*, windows::*};
 use crate::{
@@ -133,6 +133,8 @@ impl Rig<'_> {
             account: (*account).clone(),
             fixed: *fixed,
             per_output: 0,
+            enforce: true,
+            on_failure: OnStoreFailure::Closed,
         });
         HoldRequest {
             id: HoldId(u128::from(self.run) << 64 | u128::from(id)),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use tollgate_bundle::OnStoreFailure;
+
 use crate::{Account, AccountState};
 
 /// Identifies a hold; unique per client call (the engine makes it from a random 128-bit value).
@@ -17,6 +19,10 @@ pub struct Charge {
     pub fixed: u64,
     /// Tokens charged for each output token: 0 or 1 for the plain meters.
     pub per_output: u64,
+    /// Whether the account may refuse. Where not, the hold is recorded whatever stands there.
+    pub enforce: bool,
+    /// What the caller wants where the store does not answer. Stores do not read it.
+    pub on_failure: OnStoreFailure,
 }
 
 /// Asks for a hold on several accounts at once: all of them or none.
@@ -51,6 +57,10 @@ pub struct Denial {
     pub state: AccountState,
     /// What the request needed at least on that account.
     pub needed: u64,
+    /// Milliseconds until as much as was needed may be free: the end of the window, or for a
+    /// sliding one until enough of what was spent is too old to count; what is held now is taken
+    /// as spent.
+    pub retry_ms: u64,
 }
 
 /// Proof of a hold. Carries all that a settle needs, so that a settle that arrives after the
@@ -63,6 +73,9 @@ pub struct HoldReceipt {
     pub output_granted: u64,
     /// One for each charge of the request, in its order.
     pub entries: Vec<ReceiptEntry>,
+    /// Whether the store knows of the hold. A hold that was granted because the store did not
+    /// answer is charged all the same when it is settled.
+    pub recorded: bool,
 }
 
 /// What was held on one account.

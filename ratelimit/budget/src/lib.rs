@@ -10,6 +10,8 @@ mod clock;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod hold;
+mod list;
+mod spend;
 pub mod store;
 pub mod window;
 
@@ -18,6 +20,8 @@ pub use clock::Clock;
 pub use hold::{
     Charge, Denial, HoldId, HoldOutcome, HoldReceipt, HoldRequest, ReceiptEntry, Settlement,
 };
+pub use list::{Entry, Page, PageRequest};
+pub use spend::{Spend, SpendOutcome, SpendState};
 pub use store::{
     Store, StoreError, StoreFuture,
     memory::{Bounds, BudgetTotal, MemoryStore, Usage},

@@ -4,7 +4,10 @@ pub mod memory;
 
 use std::{future::Future, pin::Pin};
 
-use crate::{Account, AccountState, HoldOutcome, HoldReceipt, HoldRequest, Settlement};
+use crate::{
+    Account, AccountState, HoldOutcome, HoldReceipt, HoldRequest, Page, PageRequest, Settlement,
+    Spend, SpendOutcome,
+};
 
 /// A boxed answer of a store.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -18,9 +21,10 @@ pub trait Store: Send + Sync {
     /// account add up. An id that is live, or was settled of late, gets its receipt again.
     fn hold<'a>(&'a self, request: &'a HoldRequest) -> StoreFuture<'a, HoldOutcome>;
 
-    /// Replaces a live hold's amounts by those of `request` (same id, same accounts), all or
-    /// nothing: a denial leaves the hold as it was. For fallback to a provider whose worst case
-    /// is higher, and for topping up. An expired hold is taken anew.
+    /// Replaces a live hold by what `request` asks (same id), all or nothing: a denial leaves the
+    /// hold as it was. For fallback to another provider, and for topping up. Accounts that the
+    /// request does not name are freed; new ones are admitted like any other. An expired hold is
+    /// taken anew.
     /// It is an admission: accounts whose window is over since are charged in the present one.
     /// An account on which the hold asks no more than it has never denies. After the settle it
     /// holds nothing and returns the receipt that was settled.
@@ -32,6 +36,20 @@ pub trait Store: Send + Sync {
     /// Frees the hold and charges the window of admission. A second settle of the same id does
     /// nothing. A settle after expiry still charges. Returns the accounts' states afterwards.
     fn settle<'a>(&'a self, settlement: &'a Settlement) -> StoreFuture<'a, Vec<AccountState>>;
+
+    /// Charges for good, without a hold: for plain counters, and for charges that come after the
+    /// fact. All that is not forced is charged if all of it fits, else none of it; what is forced
+    /// is charged always. Not idempotent.
+    fn spend<'a>(&'a self, spends: &'a [Spend]) -> StoreFuture<'a, SpendOutcome>;
+
+    /// Lets the account spend this much more in its present window. Adds up; gone with the window.
+    fn grant<'a>(&'a self, account: &'a Account, amount: u64) -> StoreFuture<'a, AccountState>;
+
+    /// Forgets what was charged and granted in the account's present window. Holds stay.
+    fn reset<'a>(&'a self, account: &'a Account) -> StoreFuture<'a, AccountState>;
+
+    /// The accounts of a budget that have anything on them, in no particular order.
+    fn list<'a>(&'a self, request: &'a PageRequest) -> StoreFuture<'a, Page>;
 
     /// What stands on these accounts now.
     fn states<'a>(&'a self, accounts: &'a [Account]) -> StoreFuture<'a, Vec<AccountState>>;

@@ -45,9 +45,10 @@ impl Window {
                 WindowKind::Second => clock_units::containing(1, zone.time_zone(), now),
                 WindowKind::Minute => clock_units::containing(60, zone.time_zone(), now),
                 WindowKind::Hour => clock_units::containing(3_600, zone.time_zone(), now),
-                WindowKind::Day | WindowKind::Week | WindowKind::Month => {
+                WindowKind::Day | WindowKind::Week | WindowKind::Month | WindowKind::Year => {
                     dates::containing(kind, zone.time_zone(), now)
                 }
+                WindowKind::Lifetime | WindowKind::Sliding(_) => None,
             });
         found.unwrap_or(Self {
             start_ms: i64::MIN,

@@ -34,6 +34,7 @@ pub(super) fn object(
             crd::OnStoreFailure::Closed => bundle::OnStoreFailure::Closed,
             crd::OnStoreFailure::Open => bundle::OnStoreFailure::Open,
         },
+        warn_percent: None,
     })
 }
 
@@ -46,6 +47,7 @@ pub(crate) fn compact(id: String, budget: &CompactTokenBudget) -> Result<bundle:
         meter: build_meter(budget.meter),
         mode: bundle::Mode::Strict,
         on_store_failure: bundle::OnStoreFailure::Closed,
+        warn_percent: None,
     })
 }
 
@@ -65,7 +67,7 @@ fn build_limits(limits: &[crd::TokenLimit], field: &str) -> Result<Vec<bundle::L
                 time_zone,
             } = limit;
             Ok(bundle::Limit {
-                tokens: *tokens,
+                amount: *tokens,
                 window: build_window(*window),
                 time_zone: build_time_zone(time_zone, field)?,
             })
@@ -87,13 +89,13 @@ fn build_time_zone(text: &str, field: &str) -> Result<String, Problem> {
     }
 }
 
-fn build_subject(subject: crd::SubjectKind) -> bundle::SubjectKind {
+fn build_subject(subject: crd::SubjectKind) -> bundle::Subject {
     match subject {
-        crd::SubjectKind::User => bundle::SubjectKind::User,
-        crd::SubjectKind::Team => bundle::SubjectKind::Team,
-        crd::SubjectKind::Org => bundle::SubjectKind::Org,
-        crd::SubjectKind::Key => bundle::SubjectKind::Key,
-        crd::SubjectKind::Shared => bundle::SubjectKind::Shared,
+        crd::SubjectKind::User => bundle::Subject::User,
+        crd::SubjectKind::Team => bundle::Subject::Team,
+        crd::SubjectKind::Org => bundle::Subject::Org,
+        crd::SubjectKind::Key => bundle::Subject::Key,
+        crd::SubjectKind::Shared => bundle::Subject::Shared,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a TokenBudget is told.
 
-use tollgate_bundle::{Budget, SubjectKind};
+use tollgate_bundle::{Budget, Subject};
 use tollgate_crds::tollgate::ConsumerSpec;
 
 use super::TokenBudget;
@@ -43,7 +43,7 @@ pub(super) fn report(
     };
     let mut conditions = vec![accepted, resolved, enforced(built, reach, generation)];
     if let Ok(budget) = built {
-        let warnings = subject_warnings(world, budget.subject, reach);
+        let warnings = subject_warnings(world, &budget.subject, reach);
         conditions.extend(Condition::warning(&warnings, generation));
     }
     let object = ObjectRef::namespaced(groups::TOLLGATE, "TokenBudget", name);
@@ -83,12 +83,12 @@ fn enforced(built: &Result<Budget, Problem>, reach: &Reach, generation: Option<i
 }
 
 /// Callers who have no such subject are refused; the operator should know before they do.
-fn subject_warnings(world: &World, subject: SubjectKind, reach: &Reach) -> Vec<Problem> {
+fn subject_warnings(world: &World, subject: &Subject, reach: &Reach) -> Vec<Problem> {
     let lacks: fn(&ConsumerSpec) -> bool = match subject {
-        SubjectKind::User | SubjectKind::Shared => return Vec::new(),
-        SubjectKind::Key => |_| false,
-        SubjectKind::Team => |consumer| consumer.team.is_none(),
-        SubjectKind::Org => |consumer| consumer.org.is_none(),
+        Subject::Key => |_| false,
+        Subject::Team => |consumer| consumer.team.is_none(),
+        Subject::Org => |consumer| consumer.org.is_none(),
+        _ => return Vec::new(),
     };
     let mut warnings = Vec::new();
     for namespace in &reach.namespaces {

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tollgate_bundle::{Limit, SubjectKind};
+use tollgate_bundle::{Limit, Subject};
 use tollgate_engine::{BudgetDecision, Step};
 
 use crate::host::{self, Host, bundle, forward, hello, reply};
@@ -131,9 +131,9 @@ fn several_choices_are_held_together() {
 
 #[test]
 fn two_limits_of_one_window_are_charged_once_and_the_smaller_holds() {
-    let (id, mut budget) = host::budget("default/daily", 100_000, SubjectKind::User);
+    let (id, mut budget) = host::budget("default/daily", 100_000, Subject::User);
     budget.limits.push(Limit {
-        tokens: 500,
+        amount: 500,
         ..budget.limits[0].clone()
     });
     let host = Host::new(&host::with_rule(

@@ -94,7 +94,7 @@ fn a_raise_that_is_refused_is_counted_and_asked_again_not_let_through() {
         },
         Some("gpt-4o-mini"),
     );
-    let budget = host::budget("default/daily", 5000, tollgate_bundle::SubjectKind::User);
+    let budget = host::budget("default/daily", 5000, tollgate_bundle::Subject::User);
     let host = Host::new(&host::with_rule(rule, [budget]));
     let body = serde_json::json!({
         "model": "gpt-4", "max_tokens": 50,

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tollgate_budget::{AccountState, Clock, MemoryStore, store::memory::Bounds};
 use tollgate_bundle::{
     Api, Backend, Budget, Bundle, Consumer, Credential, Limit, Match, Meter, Mode, ModelListing,
-    OnStoreFailure, Rule, Scope, SubjectKind, ValueMatch, WindowKind,
+    OnStoreFailure, Rule, Scope, Subject, ValueMatch, WindowKind,
 };
 use tollgate_engine::{
     CallRecord, EndStep, Exchange, ExchangeInput, Forward, Health, Reply, RequestHead,
@@ -215,6 +215,7 @@ pub(crate) fn backend(index: u32, name: &str, api: Api, model: Option<&str>) -> 
             header: header.into(),
             value: Secret::new(value),
         }),
+        budgets: Vec::new(),
         invalid: None,
     }
 }
@@ -258,18 +259,19 @@ pub(crate) fn rule(budgets: &[&str]) -> Rule {
     }
 }
 
-pub(crate) fn budget(id: &str, tokens: u64, subject: SubjectKind) -> (String, Budget) {
+pub(crate) fn budget(id: &str, tokens: u64, subject: Subject) -> (String, Budget) {
     let budget = Budget {
         id: id.into(),
         subject,
         limits: vec![Limit {
-            tokens,
+            amount: tokens,
             window: WindowKind::Day,
             time_zone: "UTC".into(),
         }],
         meter: Meter::Total,
         mode: Mode::Strict,
         on_store_failure: OnStoreFailure::Closed,
+        warn_percent: None,
     };
     (id.into(), budget)
 }
@@ -278,7 +280,7 @@ pub(crate) fn budget(id: &str, tokens: u64, subject: SubjectKind) -> (String, Bu
 pub(crate) fn bundle(tokens: u64) -> Bundle {
     with_rule(
         rule(&["default/daily"]),
-        [budget("default/daily", tokens, SubjectKind::User)],
+        [budget("default/daily", tokens, Subject::User)],
     )
 }
 

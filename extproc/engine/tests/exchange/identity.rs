@@ -1,7 +1,7 @@
 //! Who calls, and what of it reaches a provider.
 
 use serde_json::Value;
-use tollgate_bundle::SubjectKind;
+use tollgate_bundle::Subject;
 use tollgate_engine::Step;
 
 use crate::host::{self, Host, bundle, forward, hello, reply, set};
@@ -93,7 +93,7 @@ fn a_user_field_in_the_body_does_not_change_who_pays() {
 
 #[test]
 fn a_team_budget_refuses_a_caller_without_a_team() {
-    let budget = host::budget("default/team", 1000, SubjectKind::Team);
+    let budget = host::budget("default/team", 1000, Subject::Team);
     let host = Host::new(&host::with_rule(host::rule(&["default/team"]), [budget]));
     forward(host.chat(&mut host.exchange(), Some("sk-alice"), &hello()));
     let (status, body, _) = reply(host.chat(&mut host.exchange(), Some("sk-bob"), &hello()));

@@ -1,6 +1,6 @@
 //! What is admitted, how much output is granted, what a denial says.
 
-use tollgate_bundle::WindowKind;
+use tollgate_bundle::{OnStoreFailure, WindowKind};
 
 use super::{Rig, join_all};
 use crate::{Charge, HoldOutcome};
@@ -274,6 +274,8 @@ pub async fn parallel_first_holds_of_unknown_subject_admit_only_what_fits(rig: &
                 account: nobody.clone(),
                 fixed: 0,
                 per_output: 1,
+                enforce: true,
+                on_failure: OnStoreFailure::Closed,
             });
             request
         })

@@ -22,7 +22,8 @@ struct Present {
     windows: [Option<Window>; KINDS],
 }
 
-const KINDS: usize = WindowKind::Month as usize + 1;
+/// Calendar kinds; the others have no window to remember.
+const KINDS: usize = 7;
 
 // === impl WindowCache ===
 
@@ -56,10 +57,25 @@ impl WindowCache {
 
 impl Present {
     fn window(&mut self, kind: WindowKind, now_ms: i64) -> Window {
-        let known = &mut self.windows[kind as usize];
+        let Some(known) = index(kind).and_then(|index| self.windows.get_mut(index)) else {
+            return Window::containing(kind, &self.zone, now_ms);
+        };
         match *known {
             Some(window) if window.contains(now_ms) => window,
             _ => *known.insert(Window::containing(kind, &self.zone, now_ms)),
         }
+    }
+}
+
+fn index(kind: WindowKind) -> Option<usize> {
+    match kind {
+        WindowKind::Second => Some(0),
+        WindowKind::Minute => Some(1),
+        WindowKind::Hour => Some(2),
+        WindowKind::Day => Some(3),
+        WindowKind::Week => Some(4),
+        WindowKind::Month => Some(5),
+        WindowKind::Year => Some(6),
+        WindowKind::Lifetime | WindowKind::Sliding(_) => None,
     }
 }

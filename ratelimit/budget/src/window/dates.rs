@@ -34,6 +34,7 @@ pub(super) fn containing(kind: WindowKind, zone: &TimeZone, now: Timestamp) -> O
 /// The first date of the period that `date` is in.
 fn first_date(kind: WindowKind, date: Date) -> Option<Date> {
     match kind {
+        WindowKind::Year => Some(date.first_of_year()),
         WindowKind::Month => Some(date.first_of_month()),
         WindowKind::Week => {
             let since_monday = i32::from(date.weekday().to_monday_zero_offset());
@@ -46,6 +47,7 @@ fn first_date(kind: WindowKind, date: Date) -> Option<Date> {
 /// The first date of the period after the one that starts on `first`.
 fn next_first(kind: WindowKind, first: Date) -> Option<Date> {
     match kind {
+        WindowKind::Year => first.last_of_year().tomorrow().ok(),
         WindowKind::Month => first.last_of_month().tomorrow().ok(),
         WindowKind::Week => first.checked_add(jiff::Span::new().days(7)).ok(),
         _ => first.tomorrow().ok(),

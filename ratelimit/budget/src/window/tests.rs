@@ -421,6 +421,8 @@ proptest! {
             WindowKind::Day => 26 * 3_600_000,
             WindowKind::Week => (7 * 24 + 2) * 3_600_000,
             WindowKind::Month => (31 * 24 + 2) * 3_600_000,
+            WindowKind::Year => (366 * 24 + 2) * 3_600_000,
+            WindowKind::Lifetime | WindowKind::Sliding(_) => i64::MAX,
         };
         prop_assert!(length_ms <= longest_ms, "{length_ms}");
     }

@@ -35,6 +35,7 @@ impl HoldRecord {
             id,
             output_granted: self.output_granted,
             entries: self.entries.iter().map(|e| e.receipt.clone()).collect(),
+            recorded: true,
         }
     }
 }

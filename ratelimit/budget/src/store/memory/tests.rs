@@ -82,6 +82,8 @@ fn ask(id: u128, account: &Account, fixed: u64) -> HoldRequest {
             account: account.clone(),
             fixed,
             per_output: 0,
+            enforce: true,
+            on_failure: tollgate_bundle::OnStoreFailure::Closed,
         }],
         output_want: 0,
         output_min: 0,

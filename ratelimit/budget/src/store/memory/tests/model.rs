@@ -97,6 +97,7 @@ impl Model {
             id: request.id,
             output_granted: output,
             entries: vec![],
+            recorded: true,
         };
         for charge in &request.charges {
             receipt.entries.push(ReceiptEntry {
@@ -242,6 +243,8 @@ fn request(ask: &Ask) -> HoldRequest {
         account: pot_account(*index, *limit),
         fixed: *fixed,
         per_output: *per,
+        enforce: true,
+        on_failure: tollgate_bundle::OnStoreFailure::Closed,
     });
     HoldRequest {
         id: HoldId(ask.id),
