@@ -1,6 +1,8 @@
 //! A stream that already speaks OpenAI: watched, and rid of the usage chunk that only the
 //! gateway asked for. Every other byte goes on as it came, pings and odd events included.
 
+mod plain_delta;
+
 use std::{borrow::Cow, ops::Range};
 
 use bytes::Bytes;
@@ -122,6 +124,13 @@ impl OpenAiStream {
         };
         if data.trim_ascii() == b"[DONE]" {
             seen.complete = true;
+            return false;
+        }
+        // The first chunk names the model: it is parsed.
+        if seen.has_model()
+            && let Some(content) = plain_delta::content(&data)
+        {
+            seen.generate(content);
             return false;
         }
         let Some(completion) = Completion::parse(&data) else {

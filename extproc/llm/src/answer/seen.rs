@@ -40,6 +40,10 @@ impl Seen {
         }
     }
 
+    pub(super) fn has_model(&self) -> bool {
+        self.model.is_some()
+    }
+
     pub(super) fn fail(&mut self, message: &str) {
         self.failed
             .get_or_insert_with(|| prefix(message, FAILED_BYTES_MAX).to_owned());

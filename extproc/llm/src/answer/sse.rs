@@ -63,6 +63,9 @@ impl Boundaries {
 /// The data of one event: its `data` lines joined by LF; `None` when it has none (comments,
 /// `event` alone).
 pub(super) fn data(event: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if let Some(value) = only_data(event) {
+        return Some(Cow::Borrowed(value));
+    }
     let mut data: Option<Cow<'_, [u8]>> = None;
     // CRLF makes an empty line between, which has no field.
     for line in event.split(|byte| matches!(byte, b'\n' | b'\r')) {
@@ -84,6 +87,12 @@ pub(super) fn data(event: &[u8]) -> Option<Cow<'_, [u8]>> {
         }
     }
     data
+}
+
+/// The data of an event that is one `data: ` line, as nearly all are.
+fn only_data(event: &[u8]) -> Option<&[u8]> {
+    let value = event.strip_prefix(b"data: ")?.strip_suffix(b"\n\n")?;
+    memchr2(b'\n', b'\r', value).is_none().then_some(value)
 }
 
 #[cfg(test)]
