@@ -1,0 +1,13 @@
+//! What a call costs by a CEL expression over its token counts: pure, shared by both sides.
+//!
+//! The controller compiles an expression to say what is wrong with it; the engine compiles it
+//! once for each bundle and evaluates it for each call.
+
+#![forbid(unsafe_code)]
+
+mod check;
+mod counts;
+mod expression;
+
+pub use counts::{Counts, Names};
+pub use expression::{CostError, Expression, TEXT_BYTES_MAX};
