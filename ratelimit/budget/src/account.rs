@@ -32,7 +32,9 @@ pub struct AccountState {
     pub settled: u64,
     /// Reserved by requests in flight.
     pub held: u64,
-    /// Milliseconds until the window ends, by the store's clock.
+    /// Milliseconds until the window ends, by the store's clock; `u64::MAX`: never (a lifetime).
+    /// For a sliding window: until nothing that stands there counts any more, what is held being
+    /// taken as charged now; 0 where nothing is charged or held.
     pub reset_ms: u64,
 }
 
@@ -45,5 +47,10 @@ impl AccountState {
             .saturating_add(self.granted)
             .saturating_sub(self.settled)
             .saturating_sub(self.held)
+    }
+
+    /// Milliseconds until the window ends; `None`: never.
+    pub fn resets_in_ms(&self) -> Option<u64> {
+        (self.reset_ms != u64::MAX).then_some(self.reset_ms)
     }
 }

@@ -95,6 +95,12 @@ macro_rules! conformance_tests {
 pub trait TestClock {
     /// Lets `ms` pass for the store.
     fn advance(&self, ms: u64);
+
+    /// Whether time stands still between two `advance`s. Where not, checks allow for the time they
+    /// take themselves (less than a second each).
+    fn stands_still(&self) -> bool {
+        true
+    }
 }
 
 /// A store under test.

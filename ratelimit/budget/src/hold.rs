@@ -51,15 +51,16 @@ pub enum HoldOutcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
     /// Index into [`HoldRequest::charges`] of the tightest account: of those that do not fit, the
-    /// one that frees latest (then the one with least left).
+    /// one that frees latest, by `retry_ms` (then the one with least left).
     pub tightest: usize,
     /// State of that account.
     pub state: AccountState,
     /// What the request needed at least on that account.
     pub needed: u64,
-    /// Milliseconds until as much as was needed may be free: the end of the window, or for a
-    /// sliding one until enough of what was spent is too old to count; what is held now is taken
-    /// as spent.
+    /// Milliseconds until as much as was needed may be free: the end of the window (`u64::MAX` for
+    /// a lifetime), or for a sliding one until enough of what was spent is too old to count. What
+    /// others hold now is taken as spent now. What never fits waits for as long as the present
+    /// bucket counts.
     pub retry_ms: u64,
 }
 
@@ -83,7 +84,8 @@ pub struct HoldReceipt {
 pub struct ReceiptEntry {
     /// Which account.
     pub account: Account,
-    /// Start of the window of admission, in Unix milliseconds of the store's clock.
+    /// Start of the window of admission, in Unix milliseconds of the store's clock; for a sliding
+    /// one start of the bucket, and `i64::MIN` for a lifetime.
     pub window_start_ms: i64,
     /// Tokens held.
     pub held: u64,

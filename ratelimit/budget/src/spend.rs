@@ -25,8 +25,8 @@ pub struct SpendOutcome {
 /// What stands on one account after a spend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpendState {
-    /// Whether this amount fitted: `settled + held + amount ≤ limit`, and for 0 that something is
-    /// left.
+    /// Whether this amount fitted: `settled + held + amount ≤ limit + granted`, and for 0 that
+    /// something is left. A negative amount fits always.
     pub fits: bool,
     /// State afterwards.
     pub state: AccountState,

@@ -6,6 +6,7 @@
 mod cache;
 mod clock_units;
 mod dates;
+pub mod sliding;
 mod zone;
 
 use jiff::Timestamp;
@@ -21,6 +22,14 @@ pub struct Window {
     pub start_ms: i64,
     /// First millisecond of the next window.
     pub end_ms: i64,
+}
+
+/// A kind in words, as operators see it: `Day`, `Sliding 3600000 ms`.
+pub fn words(kind: WindowKind) -> String {
+    match kind {
+        WindowKind::Sliding(span_ms) => format!("Sliding {span_ms} ms"),
+        calendar => format!("{calendar:?}"),
+    }
 }
 
 // === impl Window ===
@@ -48,7 +57,8 @@ impl Window {
                 WindowKind::Day | WindowKind::Week | WindowKind::Month | WindowKind::Year => {
                     dates::containing(kind, zone.time_zone(), now)
                 }
-                WindowKind::Lifetime | WindowKind::Sliding(_) => None,
+                WindowKind::Lifetime => None,
+                WindowKind::Sliding(span_ms) => Some(sliding::bucket(span_ms, now_ms)),
             });
         found.unwrap_or(Self {
             start_ms: i64::MIN,
@@ -61,8 +71,11 @@ impl Window {
         self.start_ms <= ms && ms < self.end_ms
     }
 
-    /// Milliseconds from `now_ms` to the end; 0 when it is over.
+    /// Milliseconds from `now_ms` to the end; 0 when it is over, `u64::MAX` when it has no end.
     pub fn reset_ms(&self, now_ms: i64) -> u64 {
+        if self.end_ms == i64::MAX {
+            return u64::MAX;
+        }
         u64::try_from(self.end_ms.saturating_sub(now_ms)).unwrap_or(0)
     }
 

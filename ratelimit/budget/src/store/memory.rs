@@ -8,9 +8,11 @@ mod admission;
 mod bounds;
 mod ledger;
 mod live_holds;
+mod operator;
 mod renew;
 mod settle;
 mod settled;
+mod spend;
 mod totals;
 
 use std::future::ready;
@@ -19,8 +21,8 @@ use parking_lot::Mutex;
 
 use self::ledger::Ledger;
 use crate::{
-    Account, AccountState, Clock, HoldOutcome, HoldReceipt, HoldRequest, Settlement, Store,
-    StoreError, StoreFuture,
+    Account, AccountState, Clock, HoldOutcome, HoldReceipt, HoldRequest, Page, PageRequest,
+    Settlement, Spend, SpendOutcome, Store, StoreError, StoreFuture,
 };
 
 pub use bounds::Bounds;
@@ -76,6 +78,26 @@ impl MemoryStore {
     /// [`Store::settle`], without a future.
     pub fn settle_now(&self, settlement: &Settlement) -> Result<Vec<AccountState>, StoreError> {
         self.at_now(|ledger| ledger.settle(settlement))
+    }
+
+    /// [`Store::spend`], without a future.
+    pub fn spend_now(&self, spends: &[Spend]) -> Result<SpendOutcome, StoreError> {
+        self.at_now(|ledger| ledger.spend(spends))
+    }
+
+    /// [`Store::grant`], without a future.
+    pub fn grant_now(&self, account: &Account, amount: u64) -> Result<AccountState, StoreError> {
+        self.at_now(|ledger| ledger.grant(account, amount))
+    }
+
+    /// [`Store::reset`], without a future. Cannot fail.
+    pub fn reset_now(&self, account: &Account) -> AccountState {
+        self.at_now(|ledger| ledger.reset(account))
+    }
+
+    /// [`Store::list`], without a future. Cannot fail.
+    pub fn list_now(&self, request: &PageRequest) -> Page {
+        self.at_now(|ledger| ledger.list(request))
     }
 
     /// [`Store::states`], without a future. Cannot fail.
@@ -138,6 +160,22 @@ impl Store for MemoryStore {
 
     fn settle<'a>(&'a self, settlement: &'a Settlement) -> StoreFuture<'a, Vec<AccountState>> {
         Box::pin(ready(self.settle_now(settlement)))
+    }
+
+    fn spend<'a>(&'a self, spends: &'a [Spend]) -> StoreFuture<'a, SpendOutcome> {
+        Box::pin(ready(self.spend_now(spends)))
+    }
+
+    fn grant<'a>(&'a self, account: &'a Account, amount: u64) -> StoreFuture<'a, AccountState> {
+        Box::pin(ready(self.grant_now(account, amount)))
+    }
+
+    fn reset<'a>(&'a self, account: &'a Account) -> StoreFuture<'a, AccountState> {
+        Box::pin(ready(Ok(self.reset_now(account))))
+    }
+
+    fn list<'a>(&'a self, request: &'a PageRequest) -> StoreFuture<'a, Page> {
+        Box::pin(ready(Ok(self.list_now(request))))
     }
 
     fn states<'a>(&'a self, accounts: &'a [Account]) -> StoreFuture<'a, Vec<AccountState>> {

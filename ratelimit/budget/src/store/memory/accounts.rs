@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use tollgate_bundle::WindowKind;
 
-use crate::{Account, AccountState, Window};
+use crate::{Account, AccountState, Entry, Page, Window};
 
 /// What two requests that share a pot have in common: all of an [`Account`] but the limit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +22,7 @@ pub(super) struct Slot {
     key: AccountKey,
     pub(super) window: Window,
     pub(super) settled: u64,
+    pub(super) granted: u64,
     pub(super) held: u64,
     /// Live holds that refer to this slot, those of an earlier window included.
     pub(super) pins: u32,
@@ -65,6 +66,7 @@ impl Slot {
     pub(super) fn state(&self, limit: u64, now_ms: i64) -> Option<AccountState> {
         self.window.contains(now_ms).then(|| AccountState {
             limit,
+            granted: self.granted,
             settled: self.settled,
             held: self.held,
             reset_ms: self.window.reset_ms(now_ms),
@@ -77,13 +79,14 @@ impl Slot {
         if self.window != window {
             self.window = window;
             self.settled = 0;
+            self.granted = 0;
             self.held = 0;
         }
     }
 
     /// Without this slot the store would answer just the same.
     fn is_idle(&self, now_ms: i64) -> bool {
-        let unused = self.settled == 0 && self.held == 0;
+        let unused = self.settled == 0 && self.granted == 0 && self.held == 0;
         self.pins == 0 && (unused || now_ms >= self.window.end_ms)
     }
 }
@@ -119,6 +122,7 @@ impl Accounts {
             key: key.clone(),
             window,
             settled: 0,
+            granted: 0,
             held: 0,
             pins: 0,
         });
@@ -134,6 +138,42 @@ impl Accounts {
         };
         self.by_key.insert(key.clone(), id);
         id
+    }
+
+    /// Entries of a budget, from the slot `first` on.
+    pub(super) fn page(
+        &self,
+        budget: &str,
+        first: SlotId,
+        size: usize,
+        scan: usize,
+        now_ms: i64,
+    ) -> Page {
+        let mut page = Page::default();
+        let last = first.saturating_add(scan).min(self.slots.len());
+        for id in first..last {
+            if page.entries.len() >= size {
+                page.next = Some(id.to_string());
+                return page;
+            }
+            let Some(slot) = self.slot(id) else { continue };
+            let Some(state) = slot.state(0, now_ms) else {
+                continue;
+            };
+            if &*slot.key.budget == budget && state.settled.max(state.held).max(state.granted) > 0 {
+                page.entries.push(Entry {
+                    subject: slot.key.subject.to_string(),
+                    window: crate::window::words(slot.key.window),
+                    time_zone: slot.key.time_zone.to_string(),
+                    settled: state.settled,
+                    held: state.held,
+                    granted: state.granted,
+                    reset_ms: state.resets_in_ms(),
+                });
+            }
+        }
+        page.next = (last < self.slots.len()).then(|| last.to_string());
+        page
     }
 
     /// Looks at the next `steps` slots and drops those that are idle.

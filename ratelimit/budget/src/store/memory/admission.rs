@@ -80,6 +80,7 @@ impl Claim {
         let others = self.state.held.saturating_sub(self.own.unwrap_or(0));
         self.state
             .limit
+            .saturating_add(self.state.granted)
             .saturating_sub(self.state.settled)
             .saturating_sub(others)
     }

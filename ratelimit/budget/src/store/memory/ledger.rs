@@ -98,9 +98,11 @@ impl Ledger {
         let output = match admission::decide(&claims, request.output_want, request.output_min) {
             Ok(output) => output,
             Err(misfit) => {
+                let state = claims.swap_remove(misfit.tightest).state;
                 return Ok(HoldOutcome::Denied(Denial {
                     tightest: misfit.tightest,
-                    state: claims.swap_remove(misfit.tightest).state,
+                    retry_ms: state.reset_ms,
+                    state,
                     needed: misfit.needed,
                 }));
             }
@@ -241,7 +243,7 @@ impl Ledger {
             .collect()
     }
 
-    fn present_window(&mut self, slot: Option<SlotId>, account: &Account) -> Window {
+    pub(super) fn present_window(&mut self, slot: Option<SlotId>, account: &Account) -> Window {
         match slot.and_then(|id| self.accounts.slot(id)) {
             Some(slot) if slot.window.contains(self.now_ms) => slot.window,
             _ => self
@@ -255,6 +257,7 @@ impl Ledger {
             .and_then(|slot| slot.state(limit, self.now_ms))
             .unwrap_or(AccountState {
                 limit,
+                granted: 0,
                 settled: 0,
                 held: 0,
                 reset_ms: window.reset_ms(self.now_ms),

@@ -68,6 +68,7 @@ impl Model {
         let settled = self.charges.iter().filter(|c| c.0 == pot && c.1 == start);
         AccountState {
             limit: account.limit,
+            granted: 0,
             settled: settled.map(|c| c.2).sum(),
             held: self.live.iter().map(|l| held_on(l, pot, start)).sum(),
             reset_ms: u64::try_from(start + pot.1 - self.now_ms).expect("not over"),
@@ -157,6 +158,7 @@ impl Model {
         let (tightest, needed, state) = named.remove(0);
         Denial {
             tightest,
+            retry_ms: state.reset_ms,
             state,
             needed,
         }
