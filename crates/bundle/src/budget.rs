@@ -36,11 +36,12 @@ pub struct Limit {
 }
 
 /// Which span of time counts towards one limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum WindowKind {
     /// Starts with each second.
     Second,
     /// Starts with each minute.
+    #[default]
     Minute,
     /// Starts with each hour of the zone's civil time.
     Hour,
