@@ -49,6 +49,8 @@ pub struct Resources {
 pub struct BuildOptions {
     /// Unix socket of our ext_proc service.
     pub extproc_socket: PathBuf,
+    /// Unix socket of our rate limit service.
+    pub ratelimit_socket: PathBuf,
     /// How long Envoy waits for one answer of the ext_proc service, in milliseconds. A budget
     /// that waits for its store needs more than Envoy's own 200 ms.
     pub extproc_message_timeout_ms: u64,
@@ -129,9 +131,11 @@ impl Resources {
 // === impl BuildOptions ===
 
 impl BuildOptions {
-    /// The defaults, for an ext_proc service on this socket.
+    /// The defaults, for an ext_proc service on this socket, and a rate limit service on
+    /// `ratelimit.sock` beside it.
     pub fn new(extproc_socket: PathBuf) -> Self {
         Self {
+            ratelimit_socket: extproc_socket.with_file_name("ratelimit.sock"),
             extproc_socket,
             extproc_message_timeout_ms: 10_000,
             body_bytes_max: 50 << 20,
