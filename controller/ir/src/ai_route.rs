@@ -6,7 +6,7 @@
 use serde::Serialize;
 use tollgate_bundle::{Bundle, Rule, Scope};
 
-use crate::{Destination, Gateway, Retry, Timeouts};
+use crate::{Destination, Gateway, RateLimits, Retry, Timeouts, VirtualHost, rate_limit};
 
 /// LLM traffic of one virtual host.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -27,6 +27,9 @@ pub struct AiRule {
     pub timeouts: Timeouts,
     /// When the next backend is tried.
     pub retry: Retry,
+    /// How many requests are served per unit of time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limits: Option<RateLimits>,
 }
 
 impl Gateway {
@@ -46,7 +49,12 @@ impl Gateway {
             scopes,
             consumers: self.consumers.clone(),
             budgets: self.budgets.clone(),
-            rate_limits: std::collections::BTreeMap::new(),
+            rate_limits: rate_limit::contracts(
+                self.listeners
+                    .iter()
+                    .flat_map(|listener| &listener.virtual_hosts)
+                    .flat_map(VirtualHost::rate_limits),
+            ),
         }
     }
 }

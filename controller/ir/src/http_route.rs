@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Destination, Filter, Redirect};
+use crate::{Destination, Filter, RateLimits, Redirect};
 
 /// One match of one rule of a route, on one virtual host.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -19,6 +19,9 @@ pub struct HttpRoute {
     pub timeouts: Timeouts,
     /// What is tried again.
     pub retry: Option<Retry>,
+    /// How many requests are served per unit of time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limits: Option<RateLimits>,
 }
 
 /// Conditions that must all hold.

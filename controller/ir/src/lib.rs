@@ -11,6 +11,7 @@ mod destination;
 mod filter;
 mod http_route;
 mod listener;
+mod rate_limit;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,10 @@ pub use http_route::{
     RetryTrigger, TextMatch, Timeouts, WeightedBackend,
 };
 pub use listener::{Hostname, Listener, VirtualHost};
+pub use rate_limit::{
+    Bucket, Cidr, Cost, Criterion, FieldTest, GlobalLimit, HeaderVisibility, LocalLimit,
+    LocalLimits, MetadataKey, Polarity, RATE_LIMIT_DOMAIN, RateLimits,
+};
 
 /// Everything that all gateways of this controller shall do.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

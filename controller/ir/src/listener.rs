@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::{AiScope, HttpRoute};
+use crate::{AiScope, HttpRoute, RateLimits};
 
 /// One HTTP port of a Gateway.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -42,6 +42,17 @@ pub enum Hostname {
     Suffix(String),
     /// `*`
     Any,
+}
+
+// === impl VirtualHost ===
+
+impl VirtualHost {
+    /// The rate limits of its routes and AI rules.
+    pub fn rate_limits(&self) -> impl Iterator<Item = &RateLimits> {
+        let rules = self.ai.iter().flat_map(|ai| &ai.rules);
+        let routes = self.routes.iter().filter_map(|it| it.rate_limits.as_ref());
+        routes.chain(rules.filter_map(|it| it.rate_limits.as_ref()))
+    }
 }
 
 // === impl Hostname ===

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tollgate_bundle::Bundle;
+use tollgate_bundle::{Bundle, RateLimit};
 use tollgate_xds::Resources;
 
 /// First what `new` adds behind the listeners and routes of `old`: the engine may choose it then.
@@ -33,7 +33,22 @@ pub(super) fn bundle_union(old: &Bundle, new: &Bundle) -> Bundle {
         // A key that was taken away is refused from now on.
         consumers: new.consumers.clone(),
         budgets: union(&old.budgets, &new.budgets),
+        rate_limits: rate_limits(&old.rate_limits, &new.rate_limits),
     }
+}
+
+type RateLimits = BTreeMap<String, Vec<RateLimit>>;
+
+/// Both; of those for one descriptor, the new ones.
+fn rate_limits(old: &RateLimits, new: &RateLimits) -> RateLimits {
+    let mut both = new.clone();
+    for (domain, limits) in old {
+        let ours = both.entry(domain.clone()).or_default();
+        let taken: Vec<_> = ours.iter().map(|limit| limit.entries.clone()).collect();
+        let kept = limits.iter().filter(|limit| !taken.contains(&limit.entries));
+        ours.extend(kept.cloned());
+    }
+    both
 }
 
 /// Both; of the same name, the new one.

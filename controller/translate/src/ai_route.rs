@@ -138,6 +138,7 @@ fn add_rule(
         rule: ir::AiRule {
             timeouts: build_timeouts(timeouts.as_ref(), *stream_idle_timeout),
             retry: retry_default(usable(&destinations)),
+            rate_limits: None,
             rule: Rule {
                 id,
                 route: route.to_string(),
@@ -146,6 +147,7 @@ fn add_rule(
                 backends,
                 budgets: Vec::new(),
                 output_tokens_default: OUTPUT_TOKENS_DEFAULT,
+                costs: Vec::new(),
                 output_tokens_min: OUTPUT_TOKENS_MIN,
                 models,
             },

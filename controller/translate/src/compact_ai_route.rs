@@ -89,6 +89,7 @@ fn draft(
             rule: ir::AiRule {
                 timeouts: build_timeouts(timeouts.as_ref(), retry.as_ref()),
                 retry: retry::build(retry.as_ref(), usable(&destinations)),
+                rate_limits: None,
                 rule: Rule { backends, ..rule },
                 destinations,
             },
@@ -206,6 +207,7 @@ fn rule(id: String, route: &NamespacedName, output: Option<&OutputTokens>) -> Ru
         output_tokens_default: output
             .and_then(|it| it.default)
             .unwrap_or(OUTPUT_TOKENS_DEFAULT),
+        costs: Vec::new(),
         output_tokens_min: output
             .and_then(|it| it.minimum)
             .unwrap_or(OUTPUT_TOKENS_MIN),

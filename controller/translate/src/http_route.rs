@@ -171,6 +171,7 @@ impl RouteDraft {
                 action: action.clone(),
                 timeouts,
                 retry: retry.clone(),
+                rate_limits: None,
             };
             self.routes
                 .push((MatchPrecedence::of(&route.matches), route));

@@ -20,7 +20,7 @@ pub use budget::{
 pub use consumer::Consumer;
 pub use rate_limit::{DescriptorEntry, RateLimit};
 pub use route::{
-    Api, Backend, Credential, HeaderMatch, Match, ModelListing, Rule, Scope, ValueMatch,
+    Api, Backend, Credential, HeaderMatch, Match, ModelListing, RequestCost, Rule, Scope, ValueMatch,
 };
 
 /// Everything that one gateway's data plane needs to serve AI traffic. Immutable: a change is a
@@ -47,6 +47,10 @@ pub const CLUSTER_HEADER: &str = "x-tollgate-cluster";
 
 /// Request header that names the exchange, so that the stream of a retry finds it again.
 pub const EXCHANGE_HEADER: &str = "x-tollgate-exchange";
+
+/// Dynamic metadata namespace in which the engine tells Envoy what a request has cost
+/// ([`RequestCost`]), by Envoy AI Gateway's name, since policies refer to it.
+pub const COST_METADATA_NAMESPACE: &str = "io.envoy.ai_gateway";
 
 /// Endpoint metadata namespace and key that name the backend an endpoint belongs to; the
 /// ext_proc filter that runs on retries reads it to know for whom to translate.

@@ -32,6 +32,18 @@ pub struct Rule {
     pub output_tokens_min: u64,
     /// Models to show in `GET /v1/models`.
     pub models: Vec<ModelListing>,
+    /// Numbers that the proxy is told when an answer has ended, for rate limits and access logs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub costs: Vec<RequestCost>,
+}
+
+/// What a request has cost, under a name (Envoy AI Gateway's `llmRequestCosts`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RequestCost {
+    /// Key in the dynamic metadata namespace [`crate::COST_METADATA_NAMESPACE`].
+    pub metadata_key: String,
+    /// What is counted; never [`crate::Meter::Money`].
+    pub meter: crate::Meter,
 }
 
 /// Conditions that must all hold.

@@ -250,6 +250,7 @@ pub(crate) fn rule(budgets: &[&str]) -> Rule {
         backends: vec![openai(0), anthropic(1)],
         budgets: budgets.iter().map(ToString::to_string).collect(),
         output_tokens_default: 100,
+        costs: Vec::new(),
         output_tokens_min: 10,
         models: vec![ModelListing {
             id: "gpt-4".into(),

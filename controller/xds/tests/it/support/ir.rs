@@ -49,6 +49,7 @@ pub(crate) fn route(name: &str, path: ir::PathMatch, action: ir::HttpAction) -> 
         action,
         timeouts: ir::Timeouts::default(),
         retry: None,
+        rate_limits: None,
     }
 }
 
@@ -134,10 +135,12 @@ pub(crate) fn ai_rule(id: &str, destinations: Vec<Option<ir::Destination>>) -> i
             backends: backends.collect(),
             budgets: Vec::new(),
             output_tokens_default: 256,
+            costs: Vec::new(),
             output_tokens_min: 1,
             models: Vec::new(),
         },
         destinations,
+        rate_limits: None,
         timeouts: ir::Timeouts {
             request_ms: Some(60_000),
             attempt_ms: Some(10_000),
