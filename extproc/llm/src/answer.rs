@@ -6,6 +6,7 @@ mod anthropic_openai;
 mod anthropic_openai_stream;
 mod anthropic_wire;
 mod chunk;
+mod closing;
 mod openai;
 mod openai_error;
 mod openai_stream;
@@ -20,8 +21,11 @@ use bytes::Bytes;
 use tollgate_bundle::Api;
 
 use self::{
-    anthropic_openai_stream::AnthropicStream, chunk::Stamp, openai_stream::OpenAiStream,
-    seen::Seen, whole::Whole,
+    anthropic_openai_stream::AnthropicStream,
+    chunk::Stamp,
+    openai_stream::{OpenAiStream, Wanted},
+    seen::Seen,
+    whole::Whole,
 };
 use crate::{ChatRequest, Usage};
 
@@ -32,6 +36,7 @@ pub struct Answer {
     /// What chunks and completions of our own making carry.
     stamp: Stamp,
     include_usage: bool,
+    may_cut: bool,
     choices: u64,
     seen: Seen,
     body: Body,
@@ -120,10 +125,17 @@ impl Answer {
                 model: request.model.clone(),
             },
             include_usage: request.include_usage,
+            may_cut: false,
             choices: request.choices,
             seen: Seen::default(),
             body: Body::Unknown,
         }
+    }
+
+    /// The gateway may have to end this answer before its provider does: no piece goes on that
+    /// ends within an event. To be said before the head is taken.
+    pub fn may_be_cut(&mut self) {
+        self.may_cut = true;
     }
 
     /// Takes the head: HTTP status and `content-type`.
@@ -150,11 +162,16 @@ impl Answer {
         }
         match (self.dialect, media_type == "text/event-stream") {
             (Dialect::OpenAi, true) => {
-                let stream = OpenAiStream::new(self.include_usage, self.choices);
+                let wanted = Wanted {
+                    include_usage: self.include_usage,
+                    may_cut: self.may_cut,
+                    choices: self.choices,
+                };
+                let stream = OpenAiStream::new(wanted, &self.stamp);
                 self.body = Body::OpenAiStream(stream);
                 HeadChange {
                     content_type: None,
-                    length_changes: !self.include_usage,
+                    length_changes: !self.include_usage || self.may_cut,
                     reading: BodyReading::Pieces,
                 }
             }
@@ -207,6 +224,28 @@ impl Answer {
                 }
             }),
         }
+    }
+
+    /// Ends a stream in the place of its provider, as one that ran into its token limit: what is
+    /// returned goes to the client instead of the piece that was taken last. Later pieces become
+    /// empty, but are still read. `None`: the answer is no stream, or
+    /// [`Self::may_be_cut`] was not called.
+    pub fn cut(&mut self, usage: Usage) -> Option<Bytes> {
+        match &mut self.body {
+            Body::OpenAiStream(stream) => stream.cut(usage),
+            Body::AnthropicStream(stream) => Some(stream.cut(usage)),
+            _ => None,
+        }
+    }
+
+    /// Whether the client asked for the usage chunk.
+    pub fn include_usage(&self) -> bool {
+        self.include_usage
+    }
+
+    /// Text generated so far, up to a bound, and how many bytes it was in all.
+    pub fn generated(&self) -> (&str, u64) {
+        (self.seen.generated(), self.seen.generated_bytes())
     }
 
     /// A content token has reached the client.

@@ -13,11 +13,12 @@ use super::{
     BodyChange,
     anthropic_wire::{Block, Delta as WireDelta, Event, Message, WireUsage, finish_reason, text},
     chunk::{Delta, FunctionCall, Stamp, ThinkingBlock, ToolCall},
+    closing,
     seen::Seen,
     sse::{self, Boundaries, EVENT_BYTES_MAX},
 };
 use crate::{
-    ErrorBody,
+    ErrorBody, Usage,
     json::{Text, prefix},
 };
 
@@ -33,8 +34,9 @@ pub(super) struct AnthropicStream {
     usage: WireUsage,
     /// After the last event, or the provider's error, nothing more is read.
     is_over: bool,
-    /// An event was not understood and the client told so: nothing more goes out, but what the
-    /// provider goes on to produce and to report is still counted.
+    /// The client was told that the stream is over (an event was not understood, or the gateway
+    /// ended it): nothing more goes out, but what the provider goes on to produce and to report
+    /// is still counted.
     is_broken: bool,
 }
 
@@ -100,6 +102,20 @@ impl AnthropicStream {
             self.on_event(&event, seen);
         }
         BodyChange::Replace(Bytes::from(std::mem::take(&mut self.writer.out)))
+    }
+
+    /// Ends the stream for the client; what the provider goes on to say is still read.
+    pub(super) fn cut(&mut self, usage: Usage) -> Bytes {
+        self.stop();
+        let mut out = std::mem::take(&mut self.writer.out);
+        let Writer {
+            stamp,
+            include_usage,
+            ..
+        } = &self.writer;
+        closing::write(&mut out, stamp, 1, *include_usage, usage);
+        self.is_broken = true;
+        Bytes::from(out)
     }
 
     fn on_event(&mut self, event: &[u8], seen: &mut Seen) {

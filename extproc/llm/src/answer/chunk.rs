@@ -125,6 +125,15 @@ struct CompletionDetails {
     reasoning_tokens: u64,
 }
 
+/// Writes one server-sent event.
+pub(super) fn event(out: &mut Vec<u8>, json: &impl Serialize) {
+    out.extend_from_slice(b"data: ");
+    // Into memory, and of types without maps whose keys could be other than strings.
+    if serde_json::to_writer(&mut *out, json).is_ok() {
+        out.extend_from_slice(b"\n\n");
+    }
+}
+
 // === impl OpenAiUsage ===
 
 impl From<Usage> for OpenAiUsage {

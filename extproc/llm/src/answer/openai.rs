@@ -7,15 +7,19 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::seen::Seen;
+use super::{chunk::Stamp, seen::Seen};
 use crate::{
     Usage,
-    json::{AnyText, Count, Text},
+    json::{AnyText, Count, Text, prefix},
 };
 
 /// A completion or a chunk.
 #[derive(Debug, Deserialize)]
 pub(super) struct Completion<'a> {
+    #[serde(borrow)]
+    id: Option<AnyText<'a>>,
+    #[serde(default)]
+    created: Count,
     #[serde(borrow)]
     model: Option<AnyText<'a>>,
     #[serde(borrow)]
@@ -126,6 +130,8 @@ impl<'a> Completion<'a> {
                 finish_reason: None,
             };
             Some(Self {
+                id: None,
+                created: Count::default(),
                 model,
                 choices: Some(vec![choice]),
                 usage,
@@ -137,6 +143,24 @@ impl<'a> Completion<'a> {
     /// The chunk that OpenAI sends last for `include_usage`: usage and no choice.
     pub(super) fn is_usage_only(&self) -> bool {
         self.usage.is_some() && self.choices.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// Puts what this chunk says of itself into `stamp`; what it does not say stays.
+    pub(super) fn stamp(&self, stamp: &mut Stamp) {
+        let texts = [
+            (&self.id, &mut stamp.id, 256),
+            (&self.model, &mut stamp.model, 512),
+        ];
+        for (said, kept, bytes_max) in texts {
+            if let Some(AnyText(text)) = said
+                && !text.is_empty()
+            {
+                *kept = prefix(text, bytes_max).to_owned();
+            }
+        }
+        if let Ok(created @ 1..) = i64::try_from(self.created.0) {
+            stamp.created = created;
+        }
     }
 
     /// Choices that finished. Some servers send an empty reason until then.

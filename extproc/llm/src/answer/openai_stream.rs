@@ -9,10 +9,13 @@ use bytes::Bytes;
 
 use super::{
     BodyChange,
+    chunk::Stamp,
+    closing,
     openai::Completion,
     seen::Seen,
     sse::{self, Boundaries, EVENT_BYTES_MAX},
 };
+use crate::Usage;
 
 #[derive(Debug)]
 pub(super) struct OpenAiStream {
@@ -26,12 +29,31 @@ pub(super) struct OpenAiStream {
     is_oversized: bool,
     /// The last event was dropped (so is the LF of its CRLF, should it come later).
     dropped_last: bool,
+    /// The gateway ended the stream: nothing more goes out.
+    is_cut: bool,
+    /// What the provider's chunks carry, for closing ones; only where the stream may be cut.
+    stamp: Option<Stamp>,
+    is_stamped: bool,
+}
+
+/// What a stream must become for its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// The client asked for the usage chunk.
+    pub(super) include_usage: bool,
+    /// The gateway may have to end the stream.
+    pub(super) may_cut: bool,
+    /// Choices that must all finish.
+    pub(super) choices: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     /// The client wants the usage chunk: nothing is held back.
     Watch,
+    /// The client wants the usage chunk, and the stream may have to be ended between two events:
+    /// each is held back until it is complete.
+    WholeEvents,
     /// Events are held back until they are complete, and dropped if they are only usage.
     Drop,
 }
@@ -43,21 +65,39 @@ struct Kept(Vec<Range<usize>>);
 // === impl OpenAiStream ===
 
 impl OpenAiStream {
-    /// `include_usage`: the client asked for the usage chunk. `choices` must all finish.
-    pub(super) fn new(include_usage: bool, choices: u64) -> Self {
+    /// `stamp` is for closing chunks, should the provider's own not say.
+    pub(super) fn new(wanted: Wanted, stamp: &Stamp) -> Self {
+        let mode = match wanted {
+            Wanted {
+                include_usage: false,
+                ..
+            } => Mode::Drop,
+            Wanted { may_cut: true, .. } => Mode::WholeEvents,
+            Wanted { .. } => Mode::Watch,
+        };
         Self {
-            mode: if include_usage {
-                Mode::Watch
-            } else {
-                Mode::Drop
-            },
-            choices,
+            mode,
+            choices: wanted.choices,
             finished: 0,
             boundaries: Boundaries::default(),
             pending: Vec::new(),
             is_oversized: false,
             dropped_last: false,
+            is_cut: false,
+            stamp: wanted.may_cut.then(|| stamp.clone()),
+            is_stamped: false,
         }
+    }
+
+    /// Ends the stream for the client; what the provider goes on to say is still read. `None`:
+    /// it was not said that it may be cut.
+    pub(super) fn cut(&mut self, usage: Usage) -> Option<Bytes> {
+        let stamp = self.stamp.as_ref()?;
+        let mut out = Vec::new();
+        let include_usage = self.mode != Mode::Drop;
+        closing::write(&mut out, stamp, self.choices, include_usage, usage);
+        self.is_cut = true;
+        Some(Bytes::from(out))
     }
 
     pub(super) fn on_piece(&mut self, piece: &Bytes, end: bool, seen: &mut Seen) -> BodyChange {
@@ -98,9 +138,10 @@ impl OpenAiStream {
             start = work.len();
         }
         let change = match (self.mode, &work) {
+            _ if self.is_cut => BodyChange::Replace(Bytes::new()),
             (Mode::Watch, _) => BodyChange::Keep,
-            (Mode::Drop, Cow::Borrowed(_)) => kept.of_piece(piece),
-            (Mode::Drop, Cow::Owned(work)) => BodyChange::Replace(kept.copy(work)),
+            (_, Cow::Borrowed(_)) => kept.of_piece(piece),
+            (_, Cow::Owned(work)) => BodyChange::Replace(kept.copy(work)),
         };
         self.pending = match work {
             Cow::Owned(work) if start == 0 => work,
@@ -137,6 +178,10 @@ impl OpenAiStream {
             return false;
         };
         completion.note(seen);
+        if let (Some(stamp), false) = (&mut self.stamp, self.is_stamped) {
+            self.is_stamped = true;
+            completion.stamp(stamp);
+        }
         self.finished += completion.finished();
         seen.complete |= self.finished >= self.choices;
         self.mode == Mode::Drop && completion.is_usage_only()

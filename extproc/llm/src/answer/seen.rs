@@ -16,6 +16,8 @@ const MODEL_BYTES_MAX: usize = 512;
 pub(super) struct Seen {
     usage: Option<Usage>,
     generated: String,
+    /// Bytes of all generated text, kept or not.
+    generated_bytes: u64,
     model: Option<String>,
     pub(super) complete: bool,
     failed: Option<String>,
@@ -30,6 +32,7 @@ impl Seen {
     }
 
     pub(super) fn generate(&mut self, text: &str) {
+        self.generated_bytes = self.generated_bytes.saturating_add(text.len() as u64);
         let room = GENERATED_BYTES_MAX - self.generated.len();
         self.generated.push_str(prefix(text, room));
     }
@@ -47,6 +50,15 @@ impl Seen {
     pub(super) fn fail(&mut self, message: &str) {
         self.failed
             .get_or_insert_with(|| prefix(message, FAILED_BYTES_MAX).to_owned());
+    }
+
+    /// The generated text that is kept.
+    pub(super) fn generated(&self) -> &str {
+        &self.generated
+    }
+
+    pub(super) fn generated_bytes(&self) -> u64 {
+        self.generated_bytes
     }
 
     pub(super) fn has_content(&self) -> bool {

@@ -352,3 +352,70 @@ fn error_of_the_proxy_itself_passes_whatever_the_provider_speaks() {
         assert_eq!(answer.on_body(&body, true), BodyChange::Keep);
     }
 }
+
+const CUT: Usage = Usage {
+    input: 9,
+    cached_input: 0,
+    cache_write: 0,
+    output: 2,
+    reasoning: 0,
+};
+
+fn events(bytes: &[u8]) -> Vec<serde_json::Value> {
+    let text = std::str::from_utf8(bytes).expect("UTF-8");
+    let events = text.split_terminator("\n\n");
+    let data = events.map(|event| event.strip_prefix("data: ").expect("data"));
+    data.map(|data| serde_json::from_str(data).unwrap_or_else(|_| data.into()))
+        .collect()
+}
+
+#[test]
+fn stream_that_is_cut_ends_as_one_that_ran_into_its_limit() {
+    for (include_usage, stream) in [(false, openai()), (true, openai()), (true, anthropic())] {
+        let is_anthropic = matches!(stream, Api::Anthropic { .. });
+        let mut answer = answer(stream, include_usage);
+        answer.may_be_cut();
+        answer.on_head(200, Some("text/event-stream"));
+        let first = if is_anthropic {
+            "data: {\"type\":\"message_start\",\"message\":{\"id\":\"c1\",\"model\":\"m\",\"content\":[],\"usage\":{\"input_tokens\":9}}}\n\ndata: {\"type\":\"content_block_start\",\"content_block\":{\"type\":\"text\",\"text\":\"x\"}}\n\ndata: {"
+        } else {
+            "data: {\"id\":\"c1\",\"created\":77,\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\ndata: {"
+        };
+        let BodyChange::Replace(sent) =
+            answer.on_body(&Bytes::from_static(first.as_bytes()), false)
+        else {
+            panic!("a piece that ends within an event went on")
+        };
+        assert!(sent.ends_with(b"\n\n"), "{sent:?}");
+        assert_eq!(answer.generated(), ("x", 1));
+
+        let closing = events(&answer.cut(CUT).expect("a stream"));
+        let (last, done) = (&closing[0], closing.last().expect("done"));
+        assert_eq!(last["id"], "c1");
+        assert_eq!(last["model"], "m");
+        assert_eq!(last["choices"][0]["finish_reason"], "length");
+        assert_eq!(done, "[DONE]");
+        assert_eq!(closing.len(), if include_usage { 3 } else { 2 });
+        if include_usage {
+            assert_eq!(closing[1]["usage"]["total_tokens"], 11);
+        }
+        let rest = Bytes::from_static(
+            b"\"a\":1}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"yy\"}}]}\n\n",
+        );
+        assert_eq!(
+            answer.on_body(&rest, false),
+            BodyChange::Replace(Bytes::new()),
+            "nothing more goes out"
+        );
+        if !is_anthropic {
+            assert_eq!(answer.generated(), ("xyy", 3), "but it is read");
+        }
+    }
+}
+
+#[test]
+fn stream_that_was_not_said_to_be_cut_is_not() {
+    let mut answer = answer(openai(), true);
+    answer.on_head(200, Some("text/event-stream"));
+    assert_eq!(answer.cut(CUT), None);
+}

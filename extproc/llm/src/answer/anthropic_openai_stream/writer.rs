@@ -3,13 +3,13 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
-
 use crate::{
     ErrorBody,
     answer::{
         anthropic_wire::WireUsage,
-        chunk::{ChunkChoice, Completion, Delta, FunctionCall, OpenAiUsage, Stamp, ToolCall},
+        chunk::{
+            ChunkChoice, Completion, Delta, FunctionCall, OpenAiUsage, Stamp, ToolCall, event,
+        },
     },
     error::Envelope,
 };
@@ -81,13 +81,5 @@ impl Writer {
 
     pub(super) fn error(&mut self, error: &ErrorBody) {
         event(&mut self.out, &Envelope { error });
-    }
-}
-
-fn event(out: &mut Vec<u8>, json: &impl Serialize) {
-    out.extend_from_slice(b"data: ");
-    // Into memory, and of types without maps whose keys could be other than strings.
-    if serde_json::to_writer(&mut *out, json).is_ok() {
-        out.extend_from_slice(b"\n\n");
     }
 }
