@@ -19,7 +19,7 @@ pub(crate) struct Crd {
 }
 
 /// Every CRD that Tollgate installs, by file name.
-pub(crate) const CRDS: [Crd; 7] = [
+pub(crate) const CRDS: [Crd; 9] = [
     Crd {
         file: "aigateway.envoyproxy.io_aigatewayroutes.yaml",
         definition: envoy_ai_gateway::AIGatewayRoute::crd,
@@ -36,6 +36,11 @@ pub(crate) const CRDS: [Crd; 7] = [
         older_version: Some("v1alpha1"),
     },
     Crd {
+        file: "aigateway.envoyproxy.io_quotapolicies.yaml",
+        definition: envoy_ai_gateway::QuotaPolicy::crd,
+        older_version: None,
+    },
+    Crd {
         file: "gateway.envoyproxy.io_aigatewayroutes.yaml",
         definition: envoy_gateway::CompactAIGatewayRoute::crd,
         older_version: None,
@@ -43,6 +48,11 @@ pub(crate) const CRDS: [Crd; 7] = [
     Crd {
         file: "gateway.envoyproxy.io_backends.yaml",
         definition: envoy_gateway::Backend::crd,
+        older_version: None,
+    },
+    Crd {
+        file: "gateway.envoyproxy.io_backendtrafficpolicies.yaml",
+        definition: envoy_gateway::BackendTrafficPolicy::crd,
         older_version: None,
     },
     Crd {

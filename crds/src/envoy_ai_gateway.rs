@@ -8,6 +8,7 @@ mod backend_security_policy;
 mod credential_override;
 mod mutation;
 mod oidc;
+mod quota_policy;
 
 pub use ai_gateway_route::{
     AIGatewayRoute, AIGatewayRouteSpec, BackendRef, CostType, HeaderMatch, HeaderMatchType,
@@ -24,6 +25,10 @@ pub use backend_security_policy::{
 pub use credential_override::{CredentialOverride, FromDynamicMetadata, FromRequestHeaders};
 pub use mutation::{BodyField, BodyMutation, HeaderMutation, HeaderValue};
 pub use oidc::{Oidc, OidcExchangeToken, OidcProvider};
+pub use quota_policy::{
+    BucketRule, ModelQuota, ModelQuotaDefinition, QuotaDuration, QuotaMode, QuotaPolicy,
+    QuotaPolicySpec, QuotaSelector, QuotaValue, ServiceQuota,
+};
 
 /// Group of these kinds.
 pub const GROUP: &str = "aigateway.envoyproxy.io";

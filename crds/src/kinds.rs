@@ -45,7 +45,7 @@ pub enum Scope {
     Namespaced,
 }
 
-pub(crate) const COUNT: usize = 16;
+pub(crate) const COUNT: usize = 18;
 
 /// Every kind that Tollgate reads.
 pub static KINDS: [Kind; COUNT] = [
@@ -145,6 +145,15 @@ pub static KINDS: [Kind; COUNT] = [
     Kind {
         group: envoy_gateway::GROUP,
         versions: &["v1alpha1"],
+        kind: "BackendTrafficPolicy",
+        plural: "backendtrafficpolicies",
+        scope: Scope::Namespaced,
+        definition: Some(envoy_gateway::BackendTrafficPolicy::crd),
+        read: |value| typed(value, Object::BackendTrafficPolicy),
+    },
+    Kind {
+        group: envoy_gateway::GROUP,
+        versions: &["v1alpha1"],
         kind: "AIGatewayRoute",
         plural: "aigatewayroutes",
         scope: Scope::Namespaced,
@@ -178,6 +187,15 @@ pub static KINDS: [Kind; COUNT] = [
         scope: Scope::Namespaced,
         definition: Some(envoy_ai_gateway::BackendSecurityPolicy::crd),
         read: |value| typed(value, Object::BackendSecurityPolicy),
+    },
+    Kind {
+        group: envoy_ai_gateway::GROUP,
+        versions: &["v1alpha1"],
+        kind: "QuotaPolicy",
+        plural: "quotapolicies",
+        scope: Scope::Namespaced,
+        definition: Some(envoy_ai_gateway::QuotaPolicy::crd),
+        read: |value| typed(value, Object::QuotaPolicy),
     },
     // Our own.
     Kind {

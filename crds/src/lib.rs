@@ -37,6 +37,8 @@ pub use reference::{
     BackendObjectReference, ParentReference, PolicyTargetReference, SecretObjectReference,
 };
 pub use secret_object::SecretObject;
-pub use status::{ObjectStatus, RouteParentStatus, RouteStatus};
+pub use status::{
+    ObjectStatus, PolicyAncestorStatus, PolicyStatus, RouteParentStatus, RouteStatus,
+};
 pub use validation::{Violation, Warning};
 pub use yaml::yaml_files;

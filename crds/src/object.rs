@@ -16,8 +16,10 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
-use crate::envoy_ai_gateway::{AIGatewayRoute, AIServiceBackend, BackendSecurityPolicy};
-use crate::envoy_gateway::{Backend, CompactAIGatewayRoute};
+use crate::envoy_ai_gateway::{
+    AIGatewayRoute, AIServiceBackend, BackendSecurityPolicy, QuotaPolicy,
+};
+use crate::envoy_gateway::{Backend, BackendTrafficPolicy, CompactAIGatewayRoute};
 use crate::kinds::{COUNT, Kind};
 use crate::tollgate::{Consumer, TokenBudget};
 use crate::validation::{self, Node, SchemaError, Violation, Warning};
@@ -40,10 +42,12 @@ pub enum Object {
     HttpRoute(Box<HttpRoute>),
     ReferenceGrant(Box<ReferenceGrant>),
     Backend(Box<Backend>),
+    BackendTrafficPolicy(Box<BackendTrafficPolicy>),
     CompactAIGatewayRoute(Box<CompactAIGatewayRoute>),
     AIGatewayRoute(Box<AIGatewayRoute>),
     AIServiceBackend(Box<AIServiceBackend>),
     BackendSecurityPolicy(Box<BackendSecurityPolicy>),
+    QuotaPolicy(Box<QuotaPolicy>),
     Consumer(Box<Consumer>),
     TokenBudget(Box<TokenBudget>),
 }
@@ -226,10 +230,12 @@ impl Object {
             Self::HttpRoute(object) => &object.metadata,
             Self::ReferenceGrant(object) => &object.metadata,
             Self::Backend(object) => &object.metadata,
+            Self::BackendTrafficPolicy(object) => &object.metadata,
             Self::CompactAIGatewayRoute(object) => &object.metadata,
             Self::AIGatewayRoute(object) => &object.metadata,
             Self::AIServiceBackend(object) => &object.metadata,
             Self::BackendSecurityPolicy(object) => &object.metadata,
+            Self::QuotaPolicy(object) => &object.metadata,
             Self::Consumer(object) => &object.metadata,
             Self::TokenBudget(object) => &object.metadata,
         })
@@ -249,10 +255,12 @@ impl Object {
             Self::HttpRoute(_) => (GATEWAY_API_GROUP, "HTTPRoute"),
             Self::ReferenceGrant(_) => (GATEWAY_API_GROUP, "ReferenceGrant"),
             Self::Backend(_) => (envoy_gateway::GROUP, "Backend"),
+            Self::BackendTrafficPolicy(_) => (envoy_gateway::GROUP, "BackendTrafficPolicy"),
             Self::CompactAIGatewayRoute(_) => (envoy_gateway::GROUP, "AIGatewayRoute"),
             Self::AIGatewayRoute(_) => (envoy_ai_gateway::GROUP, "AIGatewayRoute"),
             Self::AIServiceBackend(_) => (envoy_ai_gateway::GROUP, "AIServiceBackend"),
             Self::BackendSecurityPolicy(_) => (envoy_ai_gateway::GROUP, "BackendSecurityPolicy"),
+            Self::QuotaPolicy(_) => (envoy_ai_gateway::GROUP, "QuotaPolicy"),
             Self::Consumer(_) => (tollgate::GROUP, "Consumer"),
             Self::TokenBudget(_) => (tollgate::GROUP, "TokenBudget"),
         }
