@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 
 use crate::gateway::PROVIDER_VARIABLES;
@@ -63,6 +63,21 @@ pub async fn run_command(mut command: Command) -> Result<Finished> {
         stdout: String::from_utf8_lossy(&stdout).into_owned(),
         stderr: String::from_utf8_lossy(&stderr).into_owned(),
     })
+}
+
+/// `kill SIGNAL PID`; the signal as `-TERM`.
+///
+/// # Errors
+///
+/// The signal could not be sent.
+pub async fn send_signal(signal: &str, pid: u32) -> Result<()> {
+    let sent = Command::new("kill")
+        .args([signal, &pid.to_string()])
+        .status()
+        .await
+        .context("run kill")?;
+    ensure!(sent.success(), "kill {signal} {pid} failed");
+    Ok(())
 }
 
 /// Root of the repository.

@@ -16,7 +16,7 @@ use tokio::{
     sync::watch,
 };
 
-use crate::Client;
+use crate::{Client, command::send_signal};
 
 /// How to start a gateway.
 #[derive(Debug)]
@@ -308,14 +308,18 @@ impl Gateway {
         self.signal("-INT").await
     }
 
+    /// Kills it as `kill -9` does. Its Envoy ends with it.
+    ///
+    /// # Errors
+    ///
+    /// It had ended.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.child.kill().await.context("kill the gateway")
+    }
+
     async fn signal(&self, signal: &str) -> Result<()> {
         let pid = self.child.id().context("the gateway has ended")?;
-        let sent = Command::new("kill")
-            .args([signal, &pid.to_string()])
-            .status()
-            .await?;
-        anyhow::ensure!(sent.success(), "kill {signal} {pid} failed");
-        Ok(())
+        send_signal(signal, pid).await
     }
 
     /// Waits for the end of the process.
