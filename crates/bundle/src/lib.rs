@@ -20,7 +20,8 @@ pub use budget::{
 pub use consumer::Consumer;
 pub use rate_limit::{DescriptorEntry, RateLimit};
 pub use route::{
-    Api, Backend, Credential, HeaderMatch, Match, ModelListing, RequestCost, Rule, Scope, ValueMatch,
+    Api, Backend, Credential, HeaderMatch, Match, ModelListing, RequestCost, Rule, Scope,
+    ValueMatch,
 };
 
 /// Everything that one gateway's data plane needs to serve AI traffic. Immutable: a change is a
