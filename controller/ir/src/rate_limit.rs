@@ -63,7 +63,7 @@ pub struct LocalLimits {
     pub otherwise: Option<Bucket>,
     /// Of those that select a request the strictest holds.
     pub rules: Vec<LocalLimit>,
-    /// Whether answers say what is left.
+    /// Whether answers say what is left of `otherwise`.
     pub headers: HeaderVisibility,
 }
 
@@ -78,6 +78,8 @@ pub struct LocalLimit {
     pub bucket: Bucket,
     /// Counted and never refused.
     pub shadow: bool,
+    /// Whether answers say what is left.
+    pub headers: HeaderVisibility,
     /// What a request counts; `None` is 1.
     pub request_cost: Option<Cost>,
 }

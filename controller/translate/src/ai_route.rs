@@ -1,6 +1,7 @@
 //! AIGatewayRoute of Envoy AI Gateway: rules with header matches, whose backends are
 //! AIServiceBackends at Backends.
 
+mod costs;
 mod matches;
 mod security_policy;
 mod service_backend;
@@ -13,7 +14,7 @@ use tollgate_crds::envoy_ai_gateway::{
 use tollgate_ir as ir;
 
 pub(crate) use security_policy::SecurityPolicies;
-pub(crate) use service_backend::report as report_service_backends;
+pub(crate) use service_backend::{KIND as SERVICE_BACKEND_KIND, report as report_service_backends};
 
 use crate::ai_routes::{AiRouteDraft, AiRuleDraft, hostnames, parents};
 use crate::ai_rule::{
@@ -72,13 +73,12 @@ fn draft(
         warnings: Vec::new(),
         budget: None,
     };
-    if !llm_request_costs.is_empty() {
-        draft
-            .warnings
-            .push(Problem::ignored("spec.llmRequestCosts"));
-    }
     for (index, rule) in rules.iter().enumerate() {
         add_rule(context, &name, (index, rule), &mut draft);
+    }
+    let costs = costs::translate(llm_request_costs, &mut draft.problems);
+    for rule in &mut draft.rules {
+        rule.rule.rule.costs.clone_from(&costs);
     }
     draft
 }
@@ -153,7 +153,25 @@ fn add_rule(
             },
             destinations,
         },
+        service_backends: service_backends(route, backend_refs),
     });
+}
+
+/// The AIServiceBackends that a rule refers to.
+fn service_backends(
+    route: &NamespacedName,
+    references: &[BackendRef],
+) -> Vec<Option<NamespacedName>> {
+    references
+        .iter()
+        .map(|reference| {
+            let (group, kind) = SERVICE_BACKEND_KIND;
+            let is_one = reference.group.as_deref().unwrap_or(group) == group
+                && reference.kind.as_deref().unwrap_or(kind) == kind;
+            let namespace = reference.namespace.as_deref().unwrap_or(&route.namespace);
+            is_one.then(|| NamespacedName::new(namespace, &reference.name))
+        })
+        .collect()
 }
 
 fn backend_draft(

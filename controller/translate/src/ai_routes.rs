@@ -7,12 +7,13 @@ use tollgate_bundle::{Budget, Match, ValueMatch};
 use tollgate_crds::ParentReference;
 use tollgate_ir::{self as ir, Hostname};
 
-use crate::ai_rule::by_precedence;
+use crate::ai_rule::{by_precedence, refuse_backend};
+use crate::backend_traffic_policy::{Effect, TrafficPolicies};
 use crate::gateway::GatewayDraft;
 use crate::parent::{Attachment, RouteSource, attach, listener_mut, statuses as parent_statuses};
 use crate::sort::age_order;
 use crate::status::{ACCEPTED, Condition, PARTIALLY_INVALID, ParentRef, Problem, Statuses, reason};
-use crate::{Options, World, ai_route, compact_ai_route, token_budget};
+use crate::{NamespacedName, Options, World, ai_route, compact_ai_route, token_budget};
 
 /// An AI route of either group before it is placed.
 #[derive(Debug)]
@@ -36,6 +37,9 @@ pub(crate) struct AiRuleDraft {
     /// Its `name`, by which a policy may select it.
     pub(crate) name: Option<String>,
     pub(crate) rule: ir::AiRule,
+    /// The AIServiceBackends behind the rule's backends, in their order; `None`, and what is
+    /// beyond the end, is no such object.
+    pub(crate) service_backends: Vec<Option<NamespacedName>>,
 }
 
 /// A draft and the listeners that take it.
@@ -47,9 +51,9 @@ pub(crate) struct AttachedAiRoute {
 
 /// Places all AI routes; gives the definitions of their budgets, by id.
 pub(crate) fn translate(
-    world: &World,
-    options: &Options,
+    (world, options): (&World, &Options),
     gateways: &mut [GatewayDraft],
+    traffic: &mut TrafficPolicies<'_>,
     statuses: &mut Statuses,
 ) -> BTreeMap<String, Budget> {
     let policies = ai_route::SecurityPolicies::new(world, statuses);
@@ -68,7 +72,7 @@ pub(crate) fn translate(
     let budgets = token_budget::translate(world, gateways, &routes, statuses);
     let mut served = Served::default();
     for route in &mut routes {
-        place(gateways, route, &budgets, &mut served);
+        place(gateways, route, (&budgets, traffic), &mut served);
         report(route, options, statuses);
     }
     budgets.defined
@@ -77,7 +81,7 @@ pub(crate) fn translate(
 fn place(
     gateways: &mut [GatewayDraft],
     route: &mut AttachedAiRoute,
-    budgets: &token_budget::Budgets,
+    (budgets, traffic): (&token_budget::Budgets, &mut TrafficPolicies<'_>),
     served: &mut Served,
 ) {
     let AiRouteDraft {
@@ -92,7 +96,16 @@ fn place(
         for rule in rules.iter() {
             let mut held = rule.rule.clone();
             let at = (gateways as &[GatewayDraft], place.at);
-            problems.extend(budgets.hold(&mut held, at, (source, rule.name.as_deref())));
+            problems.extend(budgets.hold(&mut held, at, (source, rule)));
+            let name = rule.name.as_deref();
+            match traffic.apply(at, (source, name), &held.rule.costs) {
+                None => {}
+                Some(Effect::Limit(limits)) => held.rate_limits = Some(limits),
+                Some(Effect::Refuse(problem)) => {
+                    refuse(std::iter::once(&mut held), &problem.message);
+                    problems.push(problem);
+                }
+            }
             placed.extend(by_precedence(&held));
         }
         let Some(listener) = listener_mut(gateways, place.at) else {
@@ -256,10 +269,8 @@ pub(crate) fn parents(
 /// Makes rules answer with an error: what cannot be enforced is not served.
 pub(crate) fn refuse<'a>(rules: impl Iterator<Item = &'a mut ir::AiRule>, why: &str) {
     for rule in rules {
-        for backend in &mut rule.rule.backends {
-            backend.invalid.get_or_insert_with(|| why.to_string());
-            backend.credential = None;
+        for position in 0..rule.rule.backends.len() {
+            refuse_backend(rule, position, why);
         }
-        rule.destinations.fill(None);
     }
 }

@@ -11,7 +11,8 @@ use tollgate_ir::{self as ir, Hostname};
 
 pub(crate) use matches::check_regex;
 
-use crate::gateway::GatewayDraft;
+use crate::backend_traffic_policy::{Effect, TrafficPolicies};
+use crate::gateway::{GatewayDraft, ListenerIndex};
 use crate::parent::{RouteSource, attach, listener_mut, statuses as parent_statuses};
 use crate::sort::{MatchPrecedence, by_age};
 use crate::status::{
@@ -24,22 +25,23 @@ pub(crate) const KIND: (&str, &str) = (groups::GATEWAY_API, "HTTPRoute");
 
 /// Places all HTTPRoutes, oldest first.
 pub(crate) fn translate(
-    world: &World,
-    options: &Options,
+    (world, options): (&World, &Options),
     gateways: &mut [GatewayDraft],
+    policies: &mut TrafficPolicies<'_>,
     statuses: &mut Statuses,
 ) {
     for route in by_age(world.http_routes.values(), |route| &route.metadata) {
         let source = source(route);
         let attachment = attach(gateways, (world, options), &source);
-        let draft = RouteDraft::new(world, options, &source.name, route);
+        let mut draft = RouteDraft::new(world, options, &source.name, route);
         for place in &attachment.places {
+            let routes = draft.governed(policies, (gateways, place.at), &source);
             let Some(listener) = listener_mut(gateways, place.at) else {
                 continue;
             };
             for hostname in &place.hostnames {
                 let host = listener.hosts.entry(hostname.clone()).or_default();
-                host.routes.extend(draft.routes.iter().cloned());
+                host.routes.extend(routes.iter().cloned());
             }
         }
         if !attachment.parents.is_empty() {
@@ -94,7 +96,8 @@ fn source(route: &k8s::HttpRoute) -> RouteSource {
 /// A translated route before it is placed.
 #[derive(Debug, Default)]
 struct RouteDraft {
-    routes: Vec<(MatchPrecedence, ir::HttpRoute)>,
+    /// With the names of their rules.
+    routes: Vec<(Option<String>, MatchPrecedence, ir::HttpRoute)>,
     rules: usize,
     /// Rules that are not served as written.
     invalid_rules: Vec<usize>,
@@ -133,7 +136,7 @@ impl RouteDraft {
             backend_refs,
             filters,
             matches,
-            name: _,
+            name,
             retry,
             session_persistence,
             timeouts,
@@ -173,9 +176,35 @@ impl RouteDraft {
                 retry: retry.clone(),
                 rate_limits: None,
             };
-            self.routes
-                .push((MatchPrecedence::of(&route.matches), route));
+            let precedence = MatchPrecedence::of(&route.matches);
+            self.routes.push((name.clone(), precedence, route));
         }
+    }
+
+    /// The routes as a listener serves them, under the policies that hold there.
+    fn governed(
+        &mut self,
+        policies: &mut TrafficPolicies<'_>,
+        at: (&[GatewayDraft], ListenerIndex),
+        source: &RouteSource,
+    ) -> Vec<(MatchPrecedence, ir::HttpRoute)> {
+        let mut governed = Vec::new();
+        for (rule, precedence, route) in &self.routes {
+            let mut route = route.clone();
+            match policies.apply(at, (source, rule.as_deref()), &[]) {
+                None => {}
+                Some(Effect::Limit(limits)) => route.rate_limits = Some(limits),
+                Some(Effect::Refuse(problem)) => {
+                    route.action = ir::HttpAction::Fail {
+                        status: 500,
+                        reason: problem.message.clone(),
+                    };
+                    self.warnings.push(problem);
+                }
+            }
+            governed.push((precedence.clone(), route));
+        }
+        governed
     }
 
     /// `Accepted`, and the conditions beside it.

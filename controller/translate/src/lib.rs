@@ -12,6 +12,7 @@ mod ai_route;
 mod ai_routes;
 mod ai_rule;
 mod backend;
+mod backend_traffic_policy;
 mod base_url;
 mod compact_ai_route;
 mod consumer;
@@ -39,6 +40,7 @@ pub use base_url::{BaseUrl, BaseUrlError};
 pub use names::NamespacedName;
 pub use options::{CONTROLLER_NAME, Mode, Options, Standalone};
 pub use status::{ObjectRef, Status, Statuses};
+pub use token_budget::BrokenBudget;
 pub use translate::{Translation, translate};
 pub use world::World;
 

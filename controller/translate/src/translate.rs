@@ -7,8 +7,8 @@ use tollgate_bundle::{Budget, Consumer};
 use tollgate_ir::{Gateway, Ir, Listener};
 
 use crate::{
-    Options, Statuses, World, ai_routes, backend, consumer, gateway, gateway_class, http_route,
-    provider_url,
+    Options, Statuses, World, ai_routes, backend, backend_traffic_policy::TrafficPolicies,
+    consumer, gateway, gateway_class, http_route, provider_url,
 };
 
 /// What a snapshot means.
@@ -28,8 +28,10 @@ pub fn translate(world: &World, options: &Options) -> Translation {
     backend::report(world, &mut statuses);
     let consumers = consumer::translate(world, &mut statuses);
     let mut drafts = gateway::drafts(world, options);
-    http_route::translate(world, options, &mut drafts, &mut statuses);
-    let budgets = ai_routes::translate(world, options, &mut drafts, &mut statuses);
+    let mut policies = TrafficPolicies::new(world, &drafts, options);
+    http_route::translate((world, options), &mut drafts, &mut policies, &mut statuses);
+    let budgets = ai_routes::translate((world, options), &mut drafts, &mut policies, &mut statuses);
+    policies.report(options, &mut statuses);
     gateway::report(&drafts, options, &mut statuses);
     let gateways = drafts
         .into_iter()
@@ -64,7 +66,9 @@ fn build_gateway(
         if let Some(list) = consumers.get(namespace) {
             gateway.consumers.insert(namespace.clone(), list.clone());
         }
-        for id in &rule.rule.budgets {
+        let backends = rule.rule.backends.iter();
+        let ids = backends.flat_map(|backend| &backend.budgets);
+        for id in ids.chain(&rule.rule.budgets) {
             if let Some(budget) = budgets.get(id) {
                 gateway.budgets.insert(id.clone(), budget.clone());
             }

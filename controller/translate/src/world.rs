@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use tollgate_crds::envoy_ai_gateway::{AIGatewayRoute, AIServiceBackend, BackendSecurityPolicy};
-use tollgate_crds::envoy_gateway::{Backend, CompactAIGatewayRoute};
+use tollgate_crds::envoy_ai_gateway::{
+    AIGatewayRoute, AIServiceBackend, BackendSecurityPolicy, QuotaPolicy,
+};
+use tollgate_crds::envoy_gateway::{Backend, BackendTrafficPolicy, CompactAIGatewayRoute};
 use tollgate_crds::tollgate::{Consumer, TokenBudget};
 use tollgate_crds::{DEFAULT_NAMESPACE, Object, SecretObject};
 
-use crate::{NamespacedName, k8s};
+use crate::{BrokenBudget, NamespacedName, k8s};
 
 /// Objects of one namespaced kind.
 pub(crate) type Objects<T> = BTreeMap<NamespacedName, T>;
@@ -19,7 +21,10 @@ pub struct World {
     pub(crate) ai_gateway_routes: Objects<AIGatewayRoute>,
     pub(crate) ai_service_backends: Objects<AIServiceBackend>,
     pub(crate) backend_security_policies: Objects<BackendSecurityPolicy>,
+    pub(crate) backend_traffic_policies: Objects<BackendTrafficPolicy>,
     pub(crate) backends: Objects<Backend>,
+    /// Documents that are meant to be a TokenBudget and are not in effect.
+    pub(crate) broken_budgets: Vec<BrokenBudget>,
     pub(crate) compact_ai_gateway_routes: Objects<CompactAIGatewayRoute>,
     pub(crate) config_maps: Objects<k8s::ConfigMap>,
     pub(crate) consumers: Objects<Consumer>,
@@ -28,6 +33,7 @@ pub struct World {
     pub(crate) gateways: Objects<k8s::Gateway>,
     pub(crate) http_routes: Objects<k8s::HttpRoute>,
     pub(crate) namespaces: BTreeMap<String, k8s::Namespace>,
+    pub(crate) quota_policies: Objects<QuotaPolicy>,
     pub(crate) reference_grants: Objects<k8s::ReferenceGrant>,
     pub(crate) secrets: Objects<SecretObject>,
     pub(crate) services: Objects<k8s::Service>,
@@ -52,6 +58,9 @@ impl World {
             Object::HttpRoute(it) => drop(self.http_routes.insert(name, *it)),
             Object::ReferenceGrant(it) => drop(self.reference_grants.insert(name, *it)),
             Object::Backend(it) => drop(self.backends.insert(name, *it)),
+            Object::BackendTrafficPolicy(it) => {
+                drop(self.backend_traffic_policies.insert(name, *it));
+            }
             Object::CompactAIGatewayRoute(it) => {
                 drop(self.compact_ai_gateway_routes.insert(name, *it));
             }
@@ -60,8 +69,30 @@ impl World {
             Object::BackendSecurityPolicy(it) => {
                 drop(self.backend_security_policies.insert(name, *it));
             }
+            Object::QuotaPolicy(it) => drop(self.quota_policies.insert(name, *it)),
             Object::Consumer(it) => drop(self.consumers.insert(name, *it)),
             Object::TokenBudget(it) => drop(self.token_budgets.insert(name, *it)),
+        }
+    }
+}
+
+impl World {
+    /// Notes a document that is meant to be a TokenBudget and cannot be one: what it applies to
+    /// refuses.
+    pub fn insert_broken_budget(&mut self, budget: BrokenBudget) {
+        self.broken_budgets.push(budget);
+    }
+
+    /// Notes an object, written at `place`, whose name another has that is here already. It is
+    /// not used. A TokenBudget that differs makes what it applies to refuse.
+    pub fn note_duplicate(&mut self, object: &Object, place: &str) {
+        let Object::TokenBudget(object) = object else {
+            return;
+        };
+        let first = self.token_budgets.get(&key(&object.metadata));
+        if first.is_none_or(|first| first.spec != object.spec) {
+            self.broken_budgets
+                .push(BrokenBudget::duplicate(object, place));
         }
     }
 }
