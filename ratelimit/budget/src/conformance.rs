@@ -11,18 +11,27 @@
 
 mod admission;
 mod expiry;
+mod figures;
+mod model;
+mod operator;
 mod raise;
 mod settle;
+mod sliding;
+mod spend;
+mod unenforced;
 mod windows;
 
 use std::{future::poll_fn, sync::Arc, task::Poll};
 
 use tollgate_bundle::{OnStoreFailure, WindowKind};
 
-pub use self::{admission::*, expiry::*, raise::*, settle::*, windows::*};
+pub use self::{
+    admission::*, expiry::*, figures::*, model::*, operator::*, raise::*, settle::*, sliding::*,
+    spend::*, unenforced::*, windows::*,
+};
 use crate::{
-    Account, AccountState, Charge, Denial, HoldId, HoldOutcome, HoldReceipt, HoldRequest,
-    Settlement, Store, StoreFuture,
+    Account, AccountState, Charge, Denial, Entry, HoldId, HoldOutcome, HoldReceipt, HoldRequest,
+    Page, PageRequest, Settlement, Spend, SpendOutcome, Store, StoreFuture,
 };
 
 /// One test per check; `$run` takes a check (`impl AsyncFnOnce(&Rig<'_>)`) and drives it.
@@ -35,7 +44,7 @@ macro_rules! conformance_tests {
             hold_of_nothing_on_full_account_denied
             limit_zero_denies_first_request
             limit_beyond_32_bits_enforced
-            limit_of_all_bits_does_not_wrap
+            asks_of_all_bits_do_not_wrap
             output_lowered_to_what_fits
             output_below_minimum_denied
             output_granted_by_the_account_with_least_room
@@ -79,6 +88,58 @@ macro_rules! conformance_tests {
             raise_after_window_counts_in_the_later_window
             renew_after_window_holds_nothing_in_the_later_window
             windows_of_one_subject_apply_together
+            year_frees_at_its_end
+            lifetime_never_frees
+            sliding_charge_counts_until_its_bucket_is_older_than_the_span
+            sliding_edge_of_the_clock_frees_nothing
+            sliding_hold_counts_whatever_its_bucket
+            sliding_settle_charges_the_bucket_of_admission
+            sliding_settle_after_the_span_charges_nothing
+            sliding_raise_moves_the_hold_to_the_present_bucket
+            sliding_retry_is_when_enough_is_too_old
+            sliding_retry_takes_holds_of_others_as_spent_now
+            sliding_retry_of_what_never_fits_is_a_whole_span
+            sliding_reset_is_when_nothing_counts
+            sliding_grant_gone_with_its_bucket
+            sliding_give_back_takes_the_latest_first
+            sliding_spans_of_one_subject_are_apart
+            spend_charges_at_once
+            spend_up_to_exactly_the_limit_admitted_next_not
+            spend_all_or_nothing
+            spend_of_nothing_asks_whether_anything_is_left
+            spend_forced_charged_beyond_the_limit
+            spend_forced_charged_where_another_is_refused
+            spend_sees_holds
+            spend_on_one_account_judged_in_turn
+            spend_given_back_down_to_nothing
+            spend_given_back_fits_on_full_account
+            spend_given_back_into_no_later_window
+            spend_of_no_accounts_admitted
+            parallel_spends_admit_only_what_fits
+            grant_adds_to_the_limit
+            grant_gone_with_the_window
+            grant_on_unknown_account_counts
+            grant_outlives_an_edited_limit
+            reset_forgets_charges_and_grants_but_not_holds
+            reset_of_unknown_account_changes_nothing
+            settle_after_reset_charges
+            list_shows_what_stands_on_a_budgets_accounts
+            list_page_by_page_shows_each_account
+            list_of_unknown_budget_is_empty
+            unenforced_charge_recorded_beyond_the_limit
+            unenforced_charge_never_lowers_the_output
+            unenforced_charge_leaves_the_denial_to_others
+            unenforced_charge_adds_nothing_to_what_an_enforced_one_needs
+            unenforced_hold_raised_and_settled_like_others
+            figures_near_the_greatest_limit_exact
+            spends_near_the_greatest_limit_exact
+            sums_beyond_the_greatest_limit_do_not_wrap
+            grant_beyond_the_greatest_limit_does_not_wrap
+            sliding_sums_beyond_the_greatest_limit_do_not_wrap
+            unrecorded_receipt_charged_when_settled
+            fixed_interleavings_answered_as_by_the_model
+            fixed_interleavings_of_large_figures_answered_as_by_the_model
+            fixed_strict_use_never_exceeds_a_limit
         }
     };
     (@each $run:path, $($check:ident)*) => {
@@ -192,6 +253,91 @@ impl Rig<'_> {
             .settle(&settlement)
             .await
             .expect("the store answers")
+    }
+
+    async fn spend(&self, spends: &[Spend]) -> SpendOutcome {
+        self.store.spend(spends).await.expect("the store answers")
+    }
+
+    /// Spends that are not forced.
+    async fn spend_on(&self, amounts: &[(&Account, i64)]) -> SpendOutcome {
+        let spends: Vec<Spend> = (amounts.iter())
+            .map(|(account, amount)| Spend {
+                account: (*account).clone(),
+                amount: *amount,
+                forced: false,
+            })
+            .collect();
+        self.spend(&spends).await
+    }
+
+    async fn spend_forced(&self, account: &Account, amount: i64) -> SpendOutcome {
+        let spend = Spend {
+            account: account.clone(),
+            amount,
+            forced: true,
+        };
+        self.spend(&[spend]).await
+    }
+
+    async fn grant(&self, account: &Account, amount: u64) -> AccountState {
+        let state = self.store.grant(account, amount).await;
+        state.expect("the store answers")
+    }
+
+    async fn reset(&self, account: &Account) -> AccountState {
+        self.store.reset(account).await.expect("the store answers")
+    }
+
+    async fn page(&self, budget: &str, after: Option<String>, size: usize) -> Page {
+        let request = PageRequest {
+            budget: budget.to_owned(),
+            after,
+            size,
+        };
+        self.store.list(&request).await.expect("the store answers")
+    }
+
+    /// All pages of a budget.
+    async fn list(&self, budget: &str, size: usize) -> Vec<Entry> {
+        let mut page = self.page(budget, None, size).await;
+        let mut entries = page.entries;
+        while page.next.is_some() {
+            page = self.page(budget, page.next, size).await;
+            assert!(page.entries.len() <= size, "{}", page.entries.len());
+            entries.extend(page.entries);
+        }
+        entries
+    }
+
+    /// Exact where time stands still; else up to two seconds may have passed.
+    fn same_time(&self, found_ms: u64, expected_ms: u64, what: &str) {
+        let passed_ms = expected_ms.checked_sub(found_ms);
+        let allowed_ms = match self.clock.stands_still() {
+            true => 0,
+            false => 2_000,
+        };
+        let same = passed_ms.is_some_and(|passed_ms| passed_ms <= allowed_ms);
+        assert!(same, "{found_ms} ms, expected {expected_ms} ms: {what}");
+    }
+
+    /// Equal but for the time that passed.
+    fn same_state(&self, found: &AccountState, expected: &AccountState, what: &str) {
+        let both = format!("{what}: {found:?}, expected {expected:?}");
+        let plain = |state: &AccountState| AccountState {
+            reset_ms: 0,
+            ..state.clone()
+        };
+        assert_eq!(plain(found), plain(expected), "{both}");
+        self.same_time(found.reset_ms, expected.reset_ms, &both);
+    }
+
+    /// So long before an edge a check looks whether it is still before it.
+    fn shy_ms(&self) -> u64 {
+        match self.clock.stands_still() {
+            true => 1,
+            false => 2_000,
+        }
     }
 
     async fn state(&self, account: &Account) -> AccountState {

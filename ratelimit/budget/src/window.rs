@@ -1,7 +1,7 @@
-//! Calendar windows: which span of time counts towards one limit.
+//! Windows: which span of time counts towards one limit.
 //!
-//! Fed by a kind, a time zone and the store's time; feeds the stores. For every kind and zone the
-//! windows tile time: each instant lies in exactly one of them, and they only ever advance.
+//! Fed by a kind, a time zone and the store's time; feeds the stores. For every calendar kind and
+//! zone the windows tile time: each instant lies in exactly one, and they only ever advance.
 
 mod cache;
 mod clock_units;
@@ -35,35 +35,41 @@ pub fn words(kind: WindowKind) -> String {
 // === impl Window ===
 
 impl Window {
+    /// All time: the one window of a lifetime.
+    pub const ENDLESS: Self = Self {
+        start_ms: i64::MIN,
+        end_ms: i64::MAX,
+    };
+
     /// The window of `kind` in the civil calendar of `zone` that contains `now_ms`.
     ///
     /// - Second, minute and hour start when the zone's clock shows a whole one. An hour that the
     ///   clock shows twice (the end of summer time) is two windows. Where the clock jumps over a
     ///   whole hour by less than an hour (Lord Howe moves by 30 minutes), the running window goes
     ///   on until the clock shows the next whole hour: no extra window, so no extra budget.
-    /// - Day, week and month start at the midnight of their first date; where the clock skips that
+    /// - Day, week, month and year start at the midnight of their first date; where the clock skips that
     ///   midnight, when it would have been without the jump. A date that the calendar skips
     ///   (Apia, 2011-12-30) has no window. A midnight that the clock shows twice counts once, the
     ///   first time.
     ///
-    /// Beyond the calendar (years -9999 to 9999) there is one endless window.
+    /// - A lifetime is all time. Beyond the calendar (years -9999 to 9999) each window is.
+    /// - Of a sliding window the bucket, and how long it counts: see [`sliding::bucket`].
     pub fn containing(kind: WindowKind, zone: &Zone, now_ms: i64) -> Self {
-        let found = Timestamp::from_millisecond(now_ms)
-            .ok()
-            .and_then(|now| match kind {
-                WindowKind::Second => clock_units::containing(1, zone.time_zone(), now),
-                WindowKind::Minute => clock_units::containing(60, zone.time_zone(), now),
-                WindowKind::Hour => clock_units::containing(3_600, zone.time_zone(), now),
-                WindowKind::Day | WindowKind::Week | WindowKind::Month | WindowKind::Year => {
-                    dates::containing(kind, zone.time_zone(), now)
-                }
-                WindowKind::Lifetime => None,
-                WindowKind::Sliding(span_ms) => Some(sliding::bucket(span_ms, now_ms)),
-            });
-        found.unwrap_or(Self {
-            start_ms: i64::MIN,
-            end_ms: i64::MAX,
-        })
+        let zone = zone.time_zone();
+        let calendar = |now: Timestamp| match kind {
+            WindowKind::Second => clock_units::containing(1, zone, now),
+            WindowKind::Minute => clock_units::containing(60, zone, now),
+            WindowKind::Hour => clock_units::containing(3_600, zone, now),
+            WindowKind::Day | WindowKind::Week | WindowKind::Month | WindowKind::Year => {
+                dates::containing(kind, zone, now)
+            }
+            WindowKind::Lifetime | WindowKind::Sliding(_) => None,
+        };
+        if let WindowKind::Sliding(span_ms) = kind {
+            return sliding::bucket(span_ms, now_ms);
+        }
+        let found = Timestamp::from_millisecond(now_ms).ok().and_then(calendar);
+        found.unwrap_or(Self::ENDLESS)
     }
 
     /// Whether `ms` lies in this window.

@@ -7,7 +7,7 @@ pub async fn settle_frees_hold_and_charges(rig: &Rig<'_>) {
     let (key, team) = (rig.account("key", 100), rig.account("team", 200));
     let receipt = rig.granted(&rig.ask(1, &[(&key, 80), (&team, 80)])).await;
     let states = rig.settle(&receipt, &[30, 31]).await;
-    assert_eq!(states[0], rig.state(&key).await);
+    rig.same_state(&rig.state(&key).await, &states[0], "as settled");
     assert_eq!((states[0].limit, states[0].remaining()), (100, 70));
     assert_eq!(rig.standing(&key).await, (30, 0));
     assert_eq!(rig.standing(&team).await, (31, 0));
@@ -96,4 +96,18 @@ pub async fn hold_after_settle_returns_receipt_and_holds_nothing(rig: &Rig<'_>) 
     rig.settle(&receipt, &[30]).await;
     assert_eq!(rig.granted(&request).await, receipt);
     assert_eq!(rig.standing(&alice).await, (30, 0));
+}
+
+/// A hold that was granted while the store did not answer is charged all the same, once.
+pub async fn unrecorded_receipt_charged_when_settled(rig: &Rig<'_>) {
+    let alice = rig.account("alice", 100);
+    rig.enter_next_window(&alice).await;
+    let mut receipt = rig.granted(&rig.ask(1, &[(&alice, 60)])).await;
+    assert!(receipt.recorded);
+    rig.settle(&receipt, &[0]).await;
+    receipt.id = rig.ask(2, &[]).id;
+    receipt.recorded = false;
+    rig.settle(&receipt, &[40]).await;
+    rig.settle(&receipt, &[40]).await;
+    assert_eq!(rig.standing(&alice).await, (40, 0));
 }

@@ -100,3 +100,47 @@ pub async fn windows_of_one_subject_apply_together(rig: &Rig<'_>) {
     assert_eq!(denial.tightest, 0);
     rig.granted(&rig.ask(4, &[(&day, 50), (&minute, 50)])).await;
 }
+
+/// A calendar year, to its last millisecond.
+pub async fn year_frees_at_its_end(rig: &Rig<'_>) {
+    let alice = rig.account_per(WindowKind::Year, "alice", 100);
+    let left_ms = rig.state(&alice).await.reset_ms;
+    assert!(left_ms > 0 && left_ms <= 366 * 86_400_000, "{left_ms}");
+    rig.enter_next_window(&alice).await;
+    let first = rig.granted(&rig.ask(1, &[(&alice, 60)])).await;
+    rig.settle(&first, &[60]).await;
+    let year_ms = first.entries[0].state.reset_ms;
+    assert!(year_ms > 365 * 86_400_000 - 2_000, "{year_ms}");
+    rig.clock.advance(year_ms - rig.shy_ms());
+    assert_eq!(rig.standing(&alice).await, (60, 0));
+    let denial = rig.denied(&rig.ask(2, &[(&alice, 41)])).await;
+    assert_eq!(denial.retry_ms, denial.state.reset_ms);
+    rig.clock.advance(rig.shy_ms());
+    assert_eq!(rig.standing(&alice).await, (0, 0));
+    let next = rig.granted(&rig.ask(3, &[(&alice, 100)])).await;
+    assert!(next.entries[0].window_start_ms > first.entries[0].window_start_ms);
+}
+
+/// All time is one window: nothing spent in it is ever free again, and a bill is never too late.
+pub async fn lifetime_never_frees(rig: &Rig<'_>) {
+    const TEN_YEARS_MS: u64 = 3_653 * 86_400_000;
+    let alice = rig.account_per(WindowKind::Lifetime, "alice", 100);
+    let late = rig.granted(&rig.ask(1, &[(&alice, 30)])).await;
+    assert_eq!(late.entries[0].window_start_ms, i64::MIN);
+    assert_eq!(late.entries[0].state.reset_ms, u64::MAX);
+    rig.spend_on(&[(&alice, 50)]).await;
+    rig.grant(&alice, 5).await;
+    rig.clock.advance(TEN_YEARS_MS);
+    assert_eq!(rig.standing(&alice).await, (50, 0));
+    let states = rig.settle(&late, &[30]).await;
+    assert_eq!((states[0].settled, states[0].granted), (80, 5));
+    let denial = rig.denied(&rig.ask(2, &[(&alice, 26)])).await;
+    assert_eq!(
+        (denial.retry_ms, denial.state.reset_ms),
+        (u64::MAX, u64::MAX)
+    );
+    assert_eq!(denial.state.resets_in_ms(), None);
+    rig.granted(&rig.ask(3, &[(&alice, 25)])).await;
+    let state = rig.reset(&alice).await;
+    assert_eq!((state.settled, state.held, state.granted), (0, 25, 0));
+}

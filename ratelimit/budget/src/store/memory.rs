@@ -12,6 +12,7 @@ mod operator;
 mod renew;
 mod settle;
 mod settled;
+mod slot;
 mod spend;
 mod totals;
 

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use tollgate_bundle::WindowKind;
 
-use super::{Window, Zone, parse_zone};
+use super::{Window, Zone, parse_zone, sliding};
 
 /// Names kept at most; more than the time zone database has.
 const ZONES_MAX: usize = 1_024;
@@ -31,6 +31,11 @@ impl WindowCache {
     /// The window of `kind` in the zone of that name that contains `now_ms`. A name that is not
     /// one (the controller refuses those) counts as UTC: the limit holds, on another calendar.
     pub fn window(&mut self, kind: WindowKind, zone: &Arc<str>, now_ms: i64) -> Window {
+        match kind {
+            WindowKind::Lifetime => return Window::ENDLESS,
+            WindowKind::Sliding(span_ms) => return sliding::bucket(span_ms, now_ms),
+            _ => {}
+        }
         if let Some(present) = self.zones.get_mut(zone) {
             return present.window(kind, now_ms);
         }

@@ -1,35 +1,16 @@
 //! The accounts of a memory store: a slab, so that holds refer to a slot without hashing names
 //! and a sweep can walk on from where it stopped.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
-use tollgate_bundle::WindowKind;
-
-use crate::{Account, AccountState, Entry, Page, Window};
-
-/// What two requests that share a pot have in common: all of an [`Account`] but the limit.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct AccountKey {
-    budget: Arc<str>,
-    subject: Arc<str>,
-    window: WindowKind,
-    time_zone: Arc<str>,
-}
-
-/// One account in one window.
-#[derive(Debug)]
-pub(super) struct Slot {
-    key: AccountKey,
-    pub(super) window: Window,
-    pub(super) settled: u64,
-    pub(super) granted: u64,
-    pub(super) held: u64,
-    /// Live holds that refer to this slot, those of an earlier window included.
-    pub(super) pins: u32,
-}
+use super::slot::{AccountKey, Slot};
+use crate::{Entry, Page, Window, window};
 
 /// Index of a slot; valid as long as the slot is pinned, and within one operation.
 pub(super) type SlotId = usize;
+
+/// Slots looked at for one page of a list.
+const SCAN_MAX: usize = 4_096;
 
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
@@ -37,58 +18,6 @@ pub(super) struct Accounts {
     slots: Vec<Option<Slot>>,
     vacant: Vec<SlotId>,
     sweep_next: SlotId,
-}
-
-// === impl AccountKey ===
-
-impl From<&Account> for AccountKey {
-    fn from(account: &Account) -> Self {
-        let Account {
-            budget,
-            subject,
-            window,
-            time_zone,
-            limit: _,
-        } = account;
-        Self {
-            budget: Arc::clone(budget),
-            subject: Arc::clone(subject),
-            window: *window,
-            time_zone: Arc::clone(time_zone),
-        }
-    }
-}
-
-// === impl Slot ===
-
-impl Slot {
-    /// The slot as it stands at `now_ms`, under `limit`, if its window is not over.
-    pub(super) fn state(&self, limit: u64, now_ms: i64) -> Option<AccountState> {
-        self.window.contains(now_ms).then(|| AccountState {
-            limit,
-            granted: self.granted,
-            settled: self.settled,
-            held: self.held,
-            reset_ms: self.window.reset_ms(now_ms),
-        })
-    }
-
-    /// Begins `window`, if it is another than the present one: nothing used, nothing held. Holds
-    /// of the window before live on, but count no more.
-    pub(super) fn enter(&mut self, window: Window) {
-        if self.window != window {
-            self.window = window;
-            self.settled = 0;
-            self.granted = 0;
-            self.held = 0;
-        }
-    }
-
-    /// Without this slot the store would answer just the same.
-    fn is_idle(&self, now_ms: i64) -> bool {
-        let unused = self.settled == 0 && self.granted == 0 && self.held == 0;
-        self.pins == 0 && (unused || now_ms >= self.window.end_ms)
-    }
 }
 
 // === impl Accounts ===
@@ -110,7 +39,7 @@ impl Accounts {
         self.slots.get_mut(id)?.as_mut()
     }
 
-    /// The account's slot in `window`, made where there is none.
+    /// The account's slot in the present `window`, made where there is none.
     pub(super) fn open(&mut self, key: &AccountKey, window: Window) -> SlotId {
         if let Some(id) = self.find(key) {
             if let Some(slot) = self.slot_mut(id) {
@@ -118,14 +47,7 @@ impl Accounts {
             }
             return id;
         }
-        let slot = Some(Slot {
-            key: key.clone(),
-            window,
-            settled: 0,
-            granted: 0,
-            held: 0,
-            pins: 0,
-        });
+        let slot = Some(Slot::new(key.clone(), window));
         let id = match self.vacant.pop() {
             Some(id) => {
                 self.slots[id] = slot;
@@ -140,42 +62,6 @@ impl Accounts {
         id
     }
 
-    /// Entries of a budget, from the slot `first` on.
-    pub(super) fn page(
-        &self,
-        budget: &str,
-        first: SlotId,
-        size: usize,
-        scan: usize,
-        now_ms: i64,
-    ) -> Page {
-        let mut page = Page::default();
-        let last = first.saturating_add(scan).min(self.slots.len());
-        for id in first..last {
-            if page.entries.len() >= size {
-                page.next = Some(id.to_string());
-                return page;
-            }
-            let Some(slot) = self.slot(id) else { continue };
-            let Some(state) = slot.state(0, now_ms) else {
-                continue;
-            };
-            if &*slot.key.budget == budget && state.settled.max(state.held).max(state.granted) > 0 {
-                page.entries.push(Entry {
-                    subject: slot.key.subject.to_string(),
-                    window: crate::window::words(slot.key.window),
-                    time_zone: slot.key.time_zone.to_string(),
-                    settled: state.settled,
-                    held: state.held,
-                    granted: state.granted,
-                    reset_ms: state.resets_in_ms(),
-                });
-            }
-        }
-        page.next = (last < self.slots.len()).then(|| last.to_string());
-        page
-    }
-
     /// Looks at the next `steps` slots and drops those that are idle.
     pub(super) fn sweep(&mut self, steps: usize, now_ms: i64) {
         for _ in 0..steps.min(self.slots.len()) {
@@ -187,4 +73,35 @@ impl Accounts {
             }
         }
     }
+
+    /// At most `size` accounts of a budget with anything on them, from the slot `first` on. The
+    /// cursor is the next slot, so a page costs a bounded number of looks.
+    pub(super) fn page(&self, budget: &str, first: SlotId, size: usize, now_ms: i64) -> Page {
+        let end = first.saturating_add(SCAN_MAX).min(self.slots.len());
+        let mut page = Page::default();
+        let mut next = first;
+        while next < end && page.entries.len() < size {
+            let slot = self.slot(next).filter(|slot| &*slot.key.budget == budget);
+            page.entries
+                .extend(slot.and_then(|slot| entry_of(slot, now_ms)));
+            next += 1;
+        }
+        page.next = (next < self.slots.len()).then(|| next.to_string());
+        page
+    }
+}
+
+/// None where nothing stands.
+fn entry_of(slot: &Slot, now_ms: i64) -> Option<Entry> {
+    let state = slot.state(0, now_ms)?;
+    let anything = state.settled > 0 || state.held > 0 || state.granted > 0;
+    anything.then(|| Entry {
+        subject: slot.key.subject.to_string(),
+        window: window::words(slot.key.window),
+        time_zone: slot.key.time_zone.to_string(),
+        settled: state.settled,
+        held: state.held,
+        granted: state.granted,
+        reset_ms: state.resets_in_ms(),
+    })
 }

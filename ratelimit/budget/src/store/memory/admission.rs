@@ -1,14 +1,25 @@
 //! The decision: does a request fit on all of its accounts, and how much output may it have.
 //! Pure; the ledger gathers the claims and records the outcome.
 
-use crate::AccountState;
+use std::cmp::Reverse;
 
-/// What a request asks of one account, beside what stands there. A request that names an account
-/// twice asks for the sum, and the sum must fit under each of the two limits.
+use super::slot::Slot;
+use crate::{AccountState, Denial, Window};
+
+/// What a request asks of one account that may refuse, beside what stands there. A request that
+/// names an account twice asks for the sum, and the sum must fit under each of the two limits.
 #[derive(Debug)]
-pub(super) struct Claim {
+pub(super) struct Claim<'a> {
+    /// Which charge of the request.
+    pub(super) index: usize,
     /// As it stands, this request's own hold included.
     pub(super) state: AccountState,
+    /// Where it stands, if anything does.
+    pub(super) slot: Option<&'a Slot>,
+    /// The present window or bucket.
+    pub(super) window: Window,
+    /// The store's time.
+    pub(super) now_ms: i64,
     /// Held in this window by the hold that is being replaced, if there is one.
     pub(super) own: Option<u64>,
     /// Tokens that do not depend on the output.
@@ -17,32 +28,16 @@ pub(super) struct Claim {
     pub(super) per_output: u128,
 }
 
-/// A claim that does not fit.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Misfit {
-    /// Index of the tightest claim.
-    pub(super) tightest: usize,
-    /// What it needed at least.
-    pub(super) needed: u64,
-}
-
 /// The output granted: the most, between `min` and `want`, that fits everywhere.
-pub(super) fn decide(claims: &[Claim], want: u64, min: u64) -> Result<u64, Misfit> {
+pub(super) fn decide(claims: &[Claim<'_>], want: u64, min: u64) -> Result<u64, Denial> {
     let min = min.min(want);
-    let tightest = claims
-        .iter()
-        .enumerate()
-        .filter(|(_, claim)| !claim.fits(claim.need(min)))
-        // Of equals the first: `min_by_key` keeps it.
-        .min_by_key(|(_, claim)| {
-            let frees_latest = std::cmp::Reverse(claim.state.reset_ms);
-            (frees_latest, claim.state.remaining())
-        });
-    if let Some((tightest, claim)) = tightest {
-        return Err(Misfit {
-            tightest,
-            needed: u64::try_from(claim.need(min)).unwrap_or(u64::MAX),
-        });
+    let denials = claims.iter().filter_map(|claim| claim.denial(min));
+    // The one that frees latest, then the one with least left; of equals the first, which
+    // `min_by_key` keeps.
+    if let Some(tightest) =
+        denials.min_by_key(|denial| (Reverse(denial.retry_ms), denial.state.remaining()))
+    {
+        return Err(tightest);
     }
     Ok(claims
         .iter()
@@ -52,19 +47,26 @@ pub(super) fn decide(claims: &[Claim], want: u64, min: u64) -> Result<u64, Misfi
 
 // === impl Claim ===
 
-impl Claim {
-    fn need(&self, output: u64) -> u128 {
-        self.fixed
-            .saturating_add(self.per_output.saturating_mul(u128::from(output)))
+impl Claim<'_> {
+    /// Why this account refuses, if it does.
+    fn denial(&self, output: u64) -> Option<Denial> {
+        let need = self
+            .fixed
+            .saturating_add(self.per_output.saturating_mul(u128::from(output)));
+        (!self.fits(need)).then(|| Denial {
+            tightest: self.index,
+            state: self.state.clone(),
+            needed: u64::try_from(need).unwrap_or(u64::MAX),
+            retry_ms: self.retry_ms(need),
+        })
     }
 
     /// Whether `need` may be held. On a full account nothing fits, not even 0; but what a hold
     /// already has is not taken from it when it is replaced by one that asks no more, even where
     /// the limit was lowered meanwhile.
     fn fits(&self, need: u128) -> bool {
-        let room = self.room();
         let had = self.own.is_some_and(|own| need <= u128::from(own));
-        had || (room > 0 && need <= u128::from(room))
+        had || fits_in(self.room(), need)
     }
 
     /// The most output that fits, given that some does; none where output costs nothing.
@@ -75,13 +77,30 @@ impl Claim {
             .map(|output| u64::try_from(output).unwrap_or(u64::MAX))
     }
 
-    /// What is left beside the holds of others.
     fn room(&self) -> u64 {
+        self.room_with(self.state.settled, self.state.granted)
+    }
+
+    /// What is left beside the holds of others, with that much charged and granted.
+    fn room_with(&self, settled: u64, granted: u64) -> u64 {
         let others = self.state.held.saturating_sub(self.own.unwrap_or(0));
         self.state
             .limit
-            .saturating_add(self.state.granted)
-            .saturating_sub(self.state.settled)
+            .saturating_add(granted)
+            .saturating_sub(settled)
             .saturating_sub(others)
     }
+
+    fn retry_ms(&self, need: u128) -> u64 {
+        let end_ms = self.window.reset_ms(self.now_ms);
+        self.slot.map_or(end_ms, |slot| {
+            slot.retry_ms(self.now_ms, |settled, granted| {
+                fits_in(self.room_with(settled, granted), need)
+            })
+        })
+    }
+}
+
+fn fits_in(room: u64, need: u128) -> bool {
+    room > 0 && need <= u128::from(room)
 }

@@ -1,18 +1,21 @@
-//! The ledger behind the lock: admission and expiry. Renewal and settlement are in
-//! `renew` and `settle`.
+//! The ledger behind the lock: admission and expiry. The other operations have files of their
+//! own beside this one.
+
+use tollgate_bundle::WindowKind;
 
 use super::{
     Usage,
-    accounts::{AccountKey, Accounts, SlotId},
+    accounts::{Accounts, SlotId},
     admission::{self, Claim},
     bounds::Bounds,
     live_holds::{HoldRecord, LiveHolds, RecordEntry},
     settled::SettledIds,
+    slot::{AccountKey, Slot},
     totals::{BudgetTotal, Totals},
 };
 use crate::{
-    Account, AccountState, Charge, Denial, HoldOutcome, HoldReceipt, HoldRequest, ReceiptEntry,
-    StoreError, Window, window::WindowCache,
+    Account, AccountState, Charge, HoldOutcome, HoldRequest, ReceiptEntry, StoreError, Window,
+    window::WindowCache,
 };
 
 /// Slots and settlements looked at per operation. A call makes at least two operations, so this
@@ -33,12 +36,13 @@ pub(super) struct Ledger {
     pub(super) totals: Totals,
 }
 
-/// One charge of a request with the account it falls on.
-struct Line<'a> {
-    charge: &'a Charge,
-    key: AccountKey,
-    slot: Option<SlotId>,
-    window: Window,
+/// One account that an operation names, and where it stands.
+pub(super) struct Line<'a> {
+    pub(super) account: &'a Account,
+    pub(super) key: AccountKey,
+    pub(super) slot: Option<SlotId>,
+    /// The present window or bucket.
+    pub(super) window: Window,
 }
 
 // === impl Ledger ===
@@ -93,19 +97,13 @@ impl Ledger {
 
     /// Decides, then puts the hold in the place of a live one with the same id.
     fn admit(&mut self, request: &HoldRequest) -> Result<HoldOutcome, StoreError> {
-        let lines = self.lines(&request.charges);
-        let mut claims = self.claims(request, &lines);
+        let lines: Vec<Line<'_>> = (request.charges.iter())
+            .map(|charge| self.line(&charge.account))
+            .collect();
+        let claims = self.claims(request, &lines);
         let output = match admission::decide(&claims, request.output_want, request.output_min) {
             Ok(output) => output,
-            Err(misfit) => {
-                let state = claims.swap_remove(misfit.tightest).state;
-                return Ok(HoldOutcome::Denied(Denial {
-                    tightest: misfit.tightest,
-                    retry_ms: state.reset_ms,
-                    state,
-                    needed: misfit.needed,
-                }));
-            }
+            Err(denial) => return Ok(HoldOutcome::Denied(denial)),
         };
         let live = self.holds.get(request.id).is_some();
         if !live && !lines.is_empty() {
@@ -115,7 +113,7 @@ impl Ledger {
         if let Some(record) = self.holds.remove(request.id) {
             self.release(&record);
         }
-        let record = self.record(&lines, output);
+        let record = self.record(&request.charges, &lines, output);
         let receipt = record.to_receipt(request.id);
         // Nothing is held: nothing to settle or to expire.
         if !record.entries.is_empty() {
@@ -125,37 +123,43 @@ impl Ledger {
         Ok(HoldOutcome::Granted(receipt))
     }
 
-    /// Finds the accounts; one whose window is over enters the present one.
-    fn lines<'a>(&mut self, charges: &'a [Charge]) -> Vec<Line<'a>> {
-        charges
-            .iter()
-            .map(|charge| {
-                let key = AccountKey::from(&charge.account);
-                let slot = self.accounts.find(&key);
-                let window = self.present_window(slot, &charge.account);
-                if let Some(slot) = slot.and_then(|id| self.accounts.slot_mut(id)) {
-                    slot.enter(window);
-                }
-                Line {
-                    charge,
-                    key,
-                    slot,
-                    window,
-                }
-            })
-            .collect()
+    /// Finds an account; one whose window is over enters the present one.
+    pub(super) fn line<'a>(&mut self, account: &'a Account) -> Line<'a> {
+        let key = AccountKey::from(account);
+        let slot = self.accounts.find(&key);
+        let window = self.present_window(slot, account);
+        if let Some(slot) = slot.and_then(|id| self.accounts.slot_mut(id)) {
+            slot.enter(window);
+        }
+        Line {
+            account,
+            key,
+            slot,
+            window,
+        }
     }
 
-    fn claims(&self, request: &HoldRequest, lines: &[Line<'_>]) -> Vec<Claim> {
+    /// What the request asks of the accounts that may refuse.
+    fn claims(&self, request: &HoldRequest, lines: &[Line<'_>]) -> Vec<Claim<'_>> {
         let replaced = self.holds.get(request.id);
-        lines
-            .iter()
-            .map(|line| {
-                let same = || lines.iter().filter(|other| other.key == line.key);
-                let sum = |of: fn(&Charge) -> u64| same().map(|l| u128::from(of(l.charge))).sum();
+        let charged = || request.charges.iter().zip(lines);
+        let enforced = charged().enumerate().filter(|(_, (c, _))| c.enforce);
+        enforced
+            .map(|(index, (_, line))| {
+                let sum = |of: fn(&Charge) -> u64| {
+                    let same = charged().filter(|(c, other)| c.enforce && other.key == line.key);
+                    same.map(|(charge, _)| u128::from(of(charge))).sum()
+                };
+                let slot = line.slot.and_then(|id| self.accounts.slot(id));
                 Claim {
-                    state: self.state(line.slot, line.window, line.charge.account.limit),
-                    own: replaced.and_then(|record| record.held_on(line.slot, line.window)),
+                    index,
+                    state: self.state(line),
+                    slot,
+                    window: line.window,
+                    now_ms: self.now_ms,
+                    own: replaced
+                        .zip(line.slot.zip(slot))
+                        .and_then(|(record, (id, slot))| record.held_on(id, slot)),
                     fixed: sum(|charge| charge.fixed),
                     per_output: sum(|charge| charge.per_output),
                 }
@@ -164,29 +168,29 @@ impl Ledger {
     }
 
     /// Adds an admitted request to its accounts.
-    fn record(&mut self, lines: &[Line<'_>], output: u64) -> HoldRecord {
+    fn record(&mut self, charges: &[Charge], lines: &[Line<'_>], output: u64) -> HoldRecord {
         let held = |charge: &Charge| {
             charge
                 .fixed
                 .saturating_add(charge.per_output.saturating_mul(output))
         };
-        let slots: Vec<SlotId> = lines
-            .iter()
-            .map(|line| {
+        let slots: Vec<SlotId> = (charges.iter().zip(lines))
+            .map(|(charge, line)| {
                 let id = self.accounts.open(&line.key, line.window);
                 if let Some(slot) = self.accounts.slot_mut(id) {
-                    slot.held = slot.held.saturating_add(held(line.charge));
-                    slot.pins += 1;
+                    slot.hold(held(charge));
                 }
                 id
             })
             .collect();
-        let entries = lines.iter().zip(slots).map(|(line, slot)| RecordEntry {
+        // Only now: an account that is named twice shows both holds in both entries.
+        let entries = charges.iter().zip(lines).zip(slots);
+        let entries = entries.map(|((charge, line), slot)| RecordEntry {
             receipt: ReceiptEntry {
-                account: line.charge.account.clone(),
+                account: charge.account.clone(),
                 window_start_ms: line.window.start_ms,
-                held: held(line.charge),
-                state: self.state(Some(slot), line.window, line.charge.account.limit),
+                held: held(charge),
+                state: self.state_at(Some(slot), &charge.account, line.window),
             },
             slot: Some(slot),
         });
@@ -200,7 +204,7 @@ impl Ledger {
     pub(super) fn state_of(&mut self, account: &Account) -> AccountState {
         let slot = self.accounts.find(&AccountKey::from(account));
         let window = self.present_window(slot, account);
-        self.state(slot, window, account.limit)
+        self.state_at(slot, account, window)
     }
 
     pub(super) fn totals(&self) -> Vec<BudgetTotal> {
@@ -215,53 +219,45 @@ impl Ledger {
         }
     }
 
-    /// Takes a hold off its accounts, as far as their window of admission still stands.
+    /// Takes a hold off its accounts, as far as it counts there still.
     pub(super) fn release(&mut self, record: &HoldRecord) {
         for entry in &record.entries {
-            let Some(slot) = entry.slot.and_then(|id| self.accounts.slot_mut(id)) else {
-                continue;
-            };
-            slot.pins = slot.pins.saturating_sub(1);
-            if slot.window.start_ms == entry.receipt.window_start_ms {
-                slot.held = slot.held.saturating_sub(entry.receipt.held);
+            if let Some(slot) = entry.slot.and_then(|id| self.accounts.slot_mut(id)) {
+                slot.release(entry.receipt.held, entry.receipt.window_start_ms);
             }
         }
     }
 
-    /// The present window of each entry whose window of admission is not over.
-    pub(super) fn windows_of_admission(&mut self, receipt: &HoldReceipt) -> Vec<Option<Window>> {
-        receipt
-            .entries
-            .iter()
-            .map(|entry| {
+    fn present_window(&mut self, slot: Option<SlotId>, account: &Account) -> Window {
+        slot.and_then(|id| self.accounts.slot(id))
+            .and_then(|slot| slot.calendar_window(self.now_ms))
+            .unwrap_or_else(|| {
                 let Account {
                     window, time_zone, ..
-                } = &entry.account;
-                let present = self.windows.window(*window, time_zone, self.now_ms);
-                (present.start_ms == entry.window_start_ms).then_some(present)
+                } = account;
+                self.windows.window(*window, time_zone, self.now_ms)
             })
-            .collect()
     }
 
-    pub(super) fn present_window(&mut self, slot: Option<SlotId>, account: &Account) -> Window {
-        match slot.and_then(|id| self.accounts.slot(id)) {
-            Some(slot) if slot.window.contains(self.now_ms) => slot.window,
-            _ => self
-                .windows
-                .window(account.window, &account.time_zone, self.now_ms),
-        }
+    /// What stands on an account, as the line found it.
+    pub(super) fn state(&self, line: &Line<'_>) -> AccountState {
+        self.state_at(line.slot, line.account, line.window)
     }
 
-    fn state(&self, slot: Option<SlotId>, window: Window, limit: u64) -> AccountState {
-        slot.and_then(|id| self.accounts.slot(id))
-            .and_then(|slot| slot.state(limit, self.now_ms))
-            .unwrap_or(AccountState {
-                limit,
-                granted: 0,
-                settled: 0,
-                held: 0,
-                reset_ms: window.reset_ms(self.now_ms),
-            })
+    fn state_at(&self, slot: Option<SlotId>, account: &Account, window: Window) -> AccountState {
+        let known = slot
+            .and_then(|id| self.accounts.slot(id))
+            .and_then(|slot| slot.state(account.limit, self.now_ms));
+        known.unwrap_or_else(|| AccountState {
+            limit: account.limit,
+            granted: 0,
+            settled: 0,
+            held: 0,
+            reset_ms: match account.window {
+                WindowKind::Sliding(_) => 0,
+                _ => window.reset_ms(self.now_ms),
+            },
+        })
     }
 
     pub(super) fn check_room_for_hold(&self) -> Result<(), StoreError> {
@@ -291,15 +287,12 @@ impl Ledger {
 // === impl HoldRecord ===
 
 impl HoldRecord {
-    /// What this hold has on a slot in that window; none where it has no part in it.
-    fn held_on(&self, slot: Option<SlotId>, window: Window) -> Option<u64> {
-        let slot = slot?;
-        self.entries
-            .iter()
-            .filter(|entry| {
-                entry.slot == Some(slot) && entry.receipt.window_start_ms == window.start_ms
-            })
-            .map(|entry| entry.receipt.held)
-            .reduce(u64::saturating_add)
+    /// What this hold has on a slot that counts there now; none where it has no part in it.
+    fn held_on(&self, id: SlotId, slot: &Slot) -> Option<u64> {
+        let counts = |entry: &&RecordEntry| {
+            entry.slot == Some(id) && slot.holds_from(entry.receipt.window_start_ms)
+        };
+        let held = self.entries.iter().filter(counts).map(|e| e.receipt.held);
+        held.reduce(u64::saturating_add)
     }
 }

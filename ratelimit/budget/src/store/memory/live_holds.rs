@@ -16,7 +16,7 @@ pub(super) struct HoldRecord {
 #[derive(Clone, Debug)]
 pub(super) struct RecordEntry {
     pub(super) receipt: ReceiptEntry,
-    /// None where the window of admission was over when the hold was recorded again.
+    /// None where the calendar window of admission was over when the hold was recorded again.
     pub(super) slot: Option<SlotId>,
 }
 

@@ -1,10 +1,10 @@
-//! What operators do: grant, reset, list.
+//! What operators do to accounts: grant, reset, list.
 
-use super::{accounts::AccountKey, ledger::Ledger};
+use super::{ledger::Ledger, slot::AccountKey};
 use crate::{Account, AccountState, Page, PageRequest, StoreError};
 
-/// Slots looked at for one page.
-const SCAN_MAX: usize = 4_096;
+/// Most entries on a page.
+const PAGE_MAX: usize = 1_000;
 
 impl Ledger {
     pub(super) fn grant(
@@ -12,45 +12,33 @@ impl Ledger {
         account: &Account,
         amount: u64,
     ) -> Result<AccountState, StoreError> {
-        let key = AccountKey::from(account);
-        let found = self.accounts.find(&key);
         if amount > 0 {
-            self.check_room_for_accounts(usize::from(found.is_none()))?;
-            let window = self.present_window(found, account);
-            let id = self.accounts.open(&key, window);
+            let line = self.line(account);
+            self.check_room_for_accounts(usize::from(line.slot.is_none()))?;
+            let id = self.accounts.open(&line.key, line.window);
             if let Some(slot) = self.accounts.slot_mut(id) {
-                slot.granted = slot.granted.saturating_add(amount);
+                slot.grant(amount);
             }
         }
         Ok(self.state_of(account))
     }
 
     pub(super) fn reset(&mut self, account: &Account) -> AccountState {
-        if let Some(slot) = self
-            .accounts
-            .find(&AccountKey::from(account))
-            .and_then(|id| self.accounts.slot_mut(id))
-        {
-            slot.settled = 0;
-            slot.granted = 0;
+        let found = self.accounts.find(&AccountKey::from(account));
+        if let Some(slot) = found.and_then(|id| self.accounts.slot_mut(id)) {
+            slot.reset();
         }
         self.state_of(account)
     }
 
     pub(super) fn list(&self, request: &PageRequest) -> Page {
-        let first = match &request.after {
-            None => 0,
-            Some(after) => match after.parse() {
-                Ok(first) => first,
-                Err(_) => return Page::default(),
-            },
+        let first = request.after.as_deref().unwrap_or("0").parse();
+        // A cursor that is none of ours ends the list.
+        let Ok(first) = first else {
+            return Page::default();
         };
-        self.accounts.page(
-            &request.budget,
-            first,
-            request.size.max(1),
-            SCAN_MAX,
-            self.now_ms,
-        )
+        let size = request.size.clamp(1, PAGE_MAX);
+        self.accounts
+            .page(&request.budget, first, size, self.now_ms)
     }
 }

@@ -1,7 +1,22 @@
 //! Settlement: frees a hold and charges what was really used, once.
 
-use super::{accounts::AccountKey, ledger::Ledger, live_holds::HoldRecord, totals::Charged};
-use crate::{AccountState, ReceiptEntry, Settlement, StoreError, Window};
+use tollgate_bundle::WindowKind;
+
+use super::{
+    ledger::{Ledger, Line},
+    live_holds::HoldRecord,
+    totals::Charged,
+};
+use crate::{AccountState, ReceiptEntry, Settlement, StoreError, Window, window::sliding};
+
+/// What is charged on one entry of the receipt.
+struct Bill<'a> {
+    entry: &'a ReceiptEntry,
+    line: Line<'a>,
+    /// The window or bucket of admission; none where it counts no more.
+    window: Option<Window>,
+    tokens: u64,
+}
 
 impl Ledger {
     pub(super) fn settle(
@@ -12,27 +27,20 @@ impl Ledger {
         if receipt.entries.is_empty() || self.settled.get(receipt.id).is_some() {
             return Ok(self.entry_states(&receipt.entries));
         }
-        let windows = self.windows_of_admission(receipt);
-        let charges: Vec<u64> = receipt
-            .entries
-            .iter()
-            .enumerate()
-            .map(|(i, entry)| settlement.charges.get(i).copied().unwrap_or(entry.held))
-            .collect();
-        let missing = (receipt.entries.iter().zip(&windows).zip(&charges))
-            .filter(|((entry, window), charge)| {
-                let key = AccountKey::from(&entry.account);
-                window.is_some() && **charge > 0 && self.accounts.find(&key).is_none()
+        let bills: Vec<Bill<'_>> = (receipt.entries.iter().enumerate())
+            .map(|(index, entry)| {
+                let figure = settlement.charges.get(index).copied();
+                self.bill(entry, figure.unwrap_or(entry.held))
             })
-            .count();
+            .collect();
         // Before anything is recorded: a settle that fails may be tried again.
-        self.check_room_for_accounts(missing)?;
+        self.check_room_for_accounts(bills.iter().filter(|bill| bill.opens()).count())?;
         let record = self.holds.remove(receipt.id);
         if let Some(record) = &record {
             self.release(record);
         }
-        for ((entry, window), charge) in receipt.entries.iter().zip(windows).zip(charges) {
-            self.charge(entry, window, charge);
+        for bill in &bills {
+            self.charge(bill);
         }
         let record = record.unwrap_or_else(|| HoldRecord::from(receipt));
         let bound = self.bounds.settled_ids_max;
@@ -41,9 +49,32 @@ impl Ledger {
         Ok(self.entry_states(&receipt.entries))
     }
 
-    /// Charges one account. With no window, the window of admission is over: the tokens count in
-    /// the totals, and in no later window.
-    fn charge(&mut self, entry: &ReceiptEntry, window: Option<Window>, tokens: u64) {
+    fn bill<'a>(&mut self, entry: &'a ReceiptEntry, tokens: u64) -> Bill<'a> {
+        let line = self.line(&entry.account);
+        let window = match entry.account.window {
+            WindowKind::Sliding(span_ms) => {
+                let bucket = sliding::starting_at(span_ms, entry.window_start_ms);
+                (self.now_ms < bucket.end_ms).then_some(bucket)
+            }
+            _ => (line.window.start_ms == entry.window_start_ms).then_some(line.window),
+        };
+        Bill {
+            entry,
+            line,
+            window,
+            tokens,
+        }
+    }
+
+    /// Charges one account. Where the window of admission is over the tokens count in the totals,
+    /// and in no later window.
+    fn charge(&mut self, bill: &Bill<'_>) {
+        let Bill {
+            entry,
+            ref line,
+            window,
+            tokens,
+        } = *bill;
         if tokens == 0 {
             return;
         }
@@ -51,16 +82,12 @@ impl Ledger {
             tokens,
             overrun: tokens.saturating_sub(entry.held),
             late: tokens,
+            ..Charged::default()
         };
         if let Some(window) = window {
-            let id = self
-                .accounts
-                .open(&AccountKey::from(&entry.account), window);
+            let id = self.accounts.open(&line.key, line.window);
             if let Some(slot) = self.accounts.slot_mut(id) {
-                let above = |settled: u64| settled.saturating_sub(entry.account.limit);
-                let before = above(slot.settled);
-                slot.settled = slot.settled.saturating_add(tokens);
-                charged.overrun = above(slot.settled) - before;
+                charged.overrun = slot.charge(window, tokens, entry.account.limit, self.now_ms);
                 charged.late = 0;
             }
         }
@@ -73,5 +100,14 @@ impl Ledger {
             .iter()
             .map(|entry| self.state_of(&entry.account))
             .collect()
+    }
+}
+
+// === impl Bill ===
+
+impl Bill<'_> {
+    /// Whether charging it makes an account.
+    fn opens(&self) -> bool {
+        self.window.is_some() && self.tokens > 0 && self.line.slot.is_none()
     }
 }

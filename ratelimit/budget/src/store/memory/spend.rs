@@ -1,78 +1,70 @@
 //! Charges without a hold: all that is not forced, or none of it.
 
-use super::{accounts::AccountKey, ledger::Ledger, totals::Charged};
-use crate::{AccountState, Spend, SpendOutcome, SpendState, StoreError};
+use super::{
+    ledger::{Ledger, Line},
+    totals::Charged,
+};
+use crate::{Spend, SpendOutcome, SpendState, StoreError};
 
 impl Ledger {
     pub(super) fn spend(&mut self, spends: &[Spend]) -> Result<SpendOutcome, StoreError> {
+        let lines: Vec<Line<'_>> = spends.iter().map(|s| self.line(&s.account)).collect();
         let fits: Vec<bool> = (0..spends.len())
-            .map(|i| self.fits(&spends[..=i]))
+            .map(|index| self.fits(spends, &lines, index))
             .collect();
-        let admitted = spends
-            .iter()
-            .zip(&fits)
-            .all(|(spend, fits)| *fits || spend.forced);
-        let charged = |spend: &&Spend| admitted || spend.forced;
-        let missing = (spends.iter().filter(charged))
-            .filter(|s| s.amount > 0 && self.accounts.find(&AccountKey::from(&s.account)).is_none())
-            .count();
-        self.check_room_for_accounts(missing)?;
-        for spend in spends.iter().filter(charged) {
-            self.apply(spend);
+        let admitted = spends.iter().zip(&fits).all(|(s, fits)| s.forced || *fits);
+        let charged = || {
+            let all = spends.iter().zip(&lines);
+            all.filter(move |(spend, _)| admitted || spend.forced)
+        };
+        let opens = |(spend, line): &(&Spend, &Line<'_>)| spend.amount > 0 && line.slot.is_none();
+        self.check_room_for_accounts(charged().filter(opens).count())?;
+        for (spend, line) in charged() {
+            self.apply(spend, line);
         }
-        let states = spends.iter().zip(fits).map(|(spend, fits)| SpendState {
+        let accounts = spends.iter().zip(fits).map(|(spend, fits)| SpendState {
             fits,
             state: self.state_of(&spend.account),
         });
         Ok(SpendOutcome {
             admitted,
-            accounts: states.collect(),
+            accounts: accounts.collect(),
         })
     }
 
-    /// Whether the last of these fits, those before it on the same account being charged.
-    fn fits(&mut self, spends: &[Spend]) -> bool {
-        let Some((spend, before)) = spends.split_last() else {
+    /// Whether a spend fits, those before it on the same account being charged.
+    fn fits(&self, spends: &[Spend], lines: &[Line<'_>], index: usize) -> bool {
+        let Ok(amount) = u64::try_from(spends[index].amount) else {
             return true;
         };
-        let mut state = self.state_of(&spend.account);
-        let key = AccountKey::from(&spend.account);
-        for other in before
-            .iter()
-            .filter(|s| AccountKey::from(&s.account) == key)
-        {
-            state.settled = state.settled.saturating_add_signed(other.amount);
+        let line = &lines[index];
+        let mut state = self.state(line);
+        for (before, _) in (spends[..index].iter().zip(lines)).filter(|(_, l)| l.key == line.key) {
+            state.settled = state.settled.saturating_add_signed(before.amount);
         }
-        fits(&state, spend.amount)
+        let left = state.remaining();
+        left > 0 && amount <= left
     }
 
-    fn apply(&mut self, spend: &Spend) {
-        if spend.amount == 0 {
-            return;
-        }
-        let key = AccountKey::from(&spend.account);
-        let found = self.accounts.find(&key);
-        if spend.amount < 0 && found.is_none() {
-            return;
-        }
-        let window = self.present_window(found, &spend.account);
-        let id = self.accounts.open(&key, window);
+    fn apply(&mut self, spend: &Spend, line: &Line<'_>) {
         let mut charged = Charged::default();
-        if let Some(slot) = self.accounts.slot_mut(id) {
-            let limit = spend.account.limit.saturating_add(slot.granted);
-            let before = slot.settled.saturating_sub(limit);
-            slot.settled = slot.settled.saturating_add_signed(spend.amount);
-            charged.tokens = u64::try_from(spend.amount).unwrap_or(0);
-            charged.overrun = slot.settled.saturating_sub(limit).saturating_sub(before);
+        if let Ok(tokens @ 1..) = u64::try_from(spend.amount) {
+            let id = self.accounts.open(&line.key, line.window);
+            if let Some(slot) = self.accounts.slot_mut(id) {
+                charged.tokens = tokens;
+                charged.overrun =
+                    slot.charge(line.window, tokens, spend.account.limit, self.now_ms);
+            }
+        } else if let Some(slot) = self
+            .accounts
+            .find(&line.key)
+            .and_then(|id| self.accounts.slot_mut(id))
+        {
+            charged.given_back = slot.give_back(spend.amount.unsigned_abs(), self.now_ms);
         }
-        self.totals
-            .add(&spend.account.budget, spend.account.window, charged);
-    }
-}
-
-fn fits(state: &AccountState, amount: i64) -> bool {
-    match u64::try_from(amount) {
-        Ok(amount) => state.remaining() > 0 && amount <= state.remaining(),
-        Err(_) => true,
+        if charged != Charged::default() {
+            self.totals
+                .add(&spend.account.budget, spend.account.window, charged);
+        }
     }
 }

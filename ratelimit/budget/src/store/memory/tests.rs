@@ -3,6 +3,7 @@
 mod bounds;
 mod model;
 mod threads;
+mod ticking;
 mod totals;
 
 use std::{
@@ -26,16 +27,26 @@ crate::conformance_tests!(run);
 
 fn run(check: impl AsyncFnOnce(&Rig<'_>)) {
     let time = Time::default();
-    let store = time.store(Bounds::default());
+    drive(&time, &time.store(Bounds::default()), check);
+}
+
+/// Drives a check to its end: the memory store never waits.
+fn drive<T>(
+    clock: &dyn TestClock,
+    store: &MemoryStore,
+    check: impl AsyncFnOnce(&Rig<'_>) -> T,
+) -> T {
     let rig = Rig {
-        store: &store,
-        clock: &time,
-        hold_lifetime_ms: 30_000,
+        store,
+        clock,
+        hold_lifetime_ms: Bounds::default().hold_lifetime_ms,
         run: 1,
     };
     let mut check = pin!(check(&rig));
-    let ready = check.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    assert_eq!(ready, Poll::Ready(()), "the memory store never waits");
+    match check.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("the memory store never waits"),
+    }
 }
 
 /// A clock that stands still until it is moved; 2026-03-10T12:00:00Z at first.

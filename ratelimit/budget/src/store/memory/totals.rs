@@ -15,20 +15,24 @@ pub struct BudgetTotal {
     pub budget: Arc<str>,
     /// Which of its limits.
     pub window: WindowKind,
-    /// Tokens charged, those for windows already over included.
+    /// Tokens charged, those for windows already over included. Only ever grows.
     pub settled: u64,
-    /// Tokens charged above the limit that stood in the receipt. For a window already over, whose
-    /// sum is known no more: tokens charged above the hold.
+    /// Tokens charged above the limit that the call or the spend was made under, and what was
+    /// granted. For a window already over, whose sum is known no more: tokens charged above the
+    /// hold. What is charged without asking (shadow mode, forced spends) counts here too.
     pub overrun: u64,
+    /// What negative spends took off again.
+    pub given_back: u64,
     /// The part of `settled` that came after its window was over.
     pub late: u64,
 }
 
 /// One charge.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Charged {
     pub(super) tokens: u64,
     pub(super) overrun: u64,
+    pub(super) given_back: u64,
     pub(super) late: u64,
 }
 
@@ -46,6 +50,7 @@ impl Totals {
         let sum = self.0.entry(key).or_default();
         sum.tokens = sum.tokens.saturating_add(charged.tokens);
         sum.overrun = sum.overrun.saturating_add(charged.overrun);
+        sum.given_back = sum.given_back.saturating_add(charged.given_back);
         sum.late = sum.late.saturating_add(charged.late);
     }
 
@@ -58,6 +63,7 @@ impl Totals {
                 window: *window,
                 settled: sum.tokens,
                 overrun: sum.overrun,
+                given_back: sum.given_back,
                 late: sum.late,
             })
             .collect();

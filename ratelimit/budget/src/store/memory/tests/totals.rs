@@ -47,6 +47,7 @@ fn charge_of_a_window_that_is_over_counts_in_the_totals() {
         window: WindowKind::Minute,
         settled: 53,
         overrun: 3,
+        given_back: 0,
         late: 53,
     };
     assert_eq!(store.totals(), [expected]);
