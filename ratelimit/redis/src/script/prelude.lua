@@ -1,0 +1,339 @@
+-- What every script shares: time, accounts, exact figures, expired holds, and the writing.
+--
+-- KEYS: 1 next, 2..n+1 accounts, then perhaps the hold, last the set of live holds.
+-- ARGV 1 (msgpack array r): 1 time (0: the server's), 2 hold lifetime, 3 accounts n, then four per
+-- account: 0, start, end, end after | 1, bucket, span, 0. What follows is the operation's own.
+-- Times are Unix milliseconds.
+--
+-- Nothing is written before finish(): until then an operation may find that its windows are out
+-- of date (stale), or that doubles are not exact enough (big), and it is asked or run again.
+local r, call, pack, unpack_all = cmsgpack.unpack(ARGV[1]), redis.call, cmsgpack.pack, cmsgpack.unpack
+local NEXT, LIVE = KEYS[1], KEYS[#KEYS]
+local EXACT_MAX, PURGE_MAX, SLACK_MAX, TTL_MAX = 9007199254740992, 1000, 60000, 1e12
+local now = r[1]
+if now == 0 then
+  local t = call('TIME')
+  now = t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
+end
+local n = r[3]
+-- The operation's own arguments begin after this one.
+local base = 3 + 4 * n
+local got = call('MGET', unpack(KEYS, 1, #KEYS - 1))
+-- B turns what came over the wire into an exact figure; nil while doubles do. Z is its zero.
+local B, Z = nil, 0
+local objs, seen, gone, stale, big, next_known
+
+-- A name's account from another account's: all begin alike.
+local function prefix()
+  return string.sub(LIVE, 1, -2)
+end
+
+-- === Sliding windows: k → charged in c, k → granted in gr; bucket k starts at k·len. ===
+
+local function slide(a, val)
+  a.c, a.gr, a.s, a.g, a.h = {}, {}, Z, Z, Z
+  if val then
+    local t = {unpack_all(val)}
+    local k0, count = t[1], t[7]
+    a.len, a.span, a.h = t[5], t[6], t[4]
+    for i = 8, #t do
+      if B then t[i] = B(t[i]) elseif type(t[i]) ~= 'number' then t[i], big = 0, true end
+    end
+    if B then a.h = B(a.h) elseif type(a.h) ~= 'number' then a.h, big = 0, true end
+    for i = 1, count do
+      local k = k0 + i - 1
+      if now < (k + 1) * a.len + a.span and t[7 + i] > Z then
+        a.c[k] = t[7 + i]
+        a.s = a.s + t[7 + i]
+      end
+    end
+    for i = 8 + count, #t, 2 do
+      local k = B and B.n(t[i]) or t[i]
+      if now < (k + 1) * a.len + a.span then
+        a.gr[k] = t[i + 1]
+        a.g = a.g + t[i + 1]
+      end
+    end
+  end
+  a.k = math.floor(now / a.len)
+  a.ws, a.we = a.k * a.len, (a.k + 1) * a.len + a.span
+  return a
+end
+
+local function charge_slide(a, ws, amount)
+  local k = ws / a.len
+  if now < (k + 1) * a.len + a.span then
+    a.c[k] = (a.c[k] or Z) + amount
+    a.s = a.s + amount
+  end
+end
+
+-- From when on nothing that stands there counts.
+local function slide_end(a)
+  if a.h > Z then return a.we end
+  local last
+  for k, amount in pairs(a.c) do
+    if amount > Z and (not last or k > last) then last = k end
+  end
+  return last and (last + 1) * a.len + a.span or now
+end
+
+local function pack_slide(a, enc)
+  local lo, hi
+  for k, amount in pairs(a.c) do
+    if amount > Z then
+      lo, hi = math.min(lo or k, k), math.max(hi or k, k)
+    end
+  end
+  local count = lo and hi - lo + 1 or 0
+  local t = {lo or a.k, a.we, 2, enc(a.h), a.len, a.span, count}
+  for i = 1, count do t[7 + i] = enc(a.c[lo + i - 1] or Z) end
+  for k, amount in pairs(a.gr) do
+    if amount > Z then
+      t[#t + 1] = k
+      t[#t + 1] = enc(amount)
+    end
+  end
+  return pack(unpack(t))
+end
+
+-- === Accounts ===
+
+-- An account of a calendar window (or a lifetime, which has no end) from what is stored.
+local function stored(key, ws, we, x, h, s, g)
+  if B then
+    h, s, g = B(h), B(s), B(g)
+  elseif x == 1 then
+    h, s, g, big = 0, 0, 0, true
+  end
+  return {key = key, ws = ws, we = we, h = h, s = s, g = g}
+end
+
+-- The request's account i, in its present window.
+local function account(i)
+  local key, val, at = KEYS[i + 1], got[i + 1], 4 * i
+  if r[at] == 1 then
+    return slide({key = key, len = r[at + 1], span = r[at + 2]}, val)
+  end
+  if val then
+    local ws, we, x, h, s, g = unpack_all(val)
+    -- Also where the clock was set back: no window begins twice.
+    if now < we then return stored(key, ws, we, x, h, s, g) end
+  end
+  local ws, we = r[at + 1], r[at + 2]
+  if now >= we then ws, we = we, r[at + 3] end
+  if now < ws or now >= we then stale = true end
+  return {key = key, ws = ws, we = we, h = Z, s = Z, g = Z}
+end
+
+-- The account of that name, whether the request names it or not; nil where nothing stands on it.
+local function find(name)
+  if not seen then
+    seen = {}
+    for i = 1, #objs do seen[objs[i].key] = objs[i] end
+  end
+  local key = prefix() .. 'a:' .. name
+  local a = seen[key]
+  if a == nil then
+    local val = call('GET', key)
+    if val then
+      local ws, we, x, h, s, g = unpack_all(val)
+      if x == 2 then
+        a = slide({key = key, len = s, span = g}, val)
+      elseif now < we then
+        a = stored(key, ws, we, x, h, s, g)
+      end
+    end
+    seen[key] = a or false
+    if a then objs[#objs + 1] = a end
+  end
+  return a or nil
+end
+
+-- === Holds. A record is: 0 or until when it is remembered as settled, then its body: output,
+-- time, accounts m, m × (name, start, sum), then per entry of the receipt (index, limit, held,
+-- settled, held in all, granted, end). ===
+
+local function body_of(rec)
+  local at, till = cmsgpack.unpack_one(rec)
+  return string.sub(rec, at + 1), till
+end
+
+-- Takes a hold off its accounts, as far as it counts there still.
+local function release(b)
+  for i = 0, b[3] - 1 do
+    local a = find(b[4 + 3 * i])
+    if a and (a.c or a.ws == b[5 + 3 * i]) then
+      local sum = b[6 + 3 * i]
+      if B then sum = B(sum) elseif type(sum) ~= 'number' then sum, big = 0, true end
+      a.h = a.h - sum
+      if a.h < Z then a.h = Z end
+      a.dirty = true
+    end
+  end
+end
+
+-- Frees the holds that nobody renewed. `next` is a time before which none expires.
+local function purge()
+  gone, next_known = nil, nil
+  local due = tonumber(got[1])
+  if due and now < due then return end
+  local ids = call('ZRANGEBYSCORE', LIVE, '-inf', now, 'LIMIT', 0, PURGE_MAX)
+  next_known = #ids < PURGE_MAX and 0 or now
+  if #ids == 0 then return end
+  gone = {ids = ids, keys = {}}
+  for i, id in ipairs(ids) do
+    gone.keys[i] = prefix() .. 'h:' .. id
+    gone[id] = true
+  end
+  for _, rec in ipairs(call('MGET', unpack(gone.keys))) do
+    if rec then
+      local body, till = body_of(rec)
+      if till == 0 then release({unpack_all(body)}) end
+    end
+  end
+end
+
+-- Reads the request's accounts, once per run.
+local function open()
+  objs, seen, stale, big = {}, nil, false, false
+  for i = 1, n do objs[i] = account(i) end
+  purge()
+  return objs
+end
+
+local function enc(v)
+  if B then return B.enc(v) end
+  return v
+end
+
+local function store(a)
+  local nothing = not (a.h > Z or a.s > Z or a.g > Z)
+  if nothing then return call('DEL', a.key) end
+  local val
+  if a.c then
+    val = pack_slide(a, enc)
+  else
+    local h, s, g = enc(a.h), enc(a.s), enc(a.g)
+    local x = B and (type(h) ~= 'number' or type(s) ~= 'number' or type(g) ~= 'number') and 1 or 0
+    val = pack(a.ws, a.we, x, h, s, g)
+  end
+  if a.we == math.huge or (a.c and a.h > Z) then return call('SET', a.key, val) end
+  local slack = a.we - (a.c and now or a.ws)
+  if slack > SLACK_MAX then slack = SLACK_MAX end
+  local left = a.we - now + slack
+  -- An account whose window is over while a hold of it expires.
+  if left <= 0 then return call('DEL', a.key) end
+  if left > TTL_MAX then left = TTL_MAX end
+  call('SET', a.key, val, 'PX', left)
+end
+
+-- Writes what changed; `reply` if all is well. Every path of an operation ends here.
+local function finish(reply)
+  if stale then return 'T' .. pack(now) end
+  if not B then
+    for i = 1, #objs do
+      local a = objs[i]
+      if a.dirty and a.h + a.s + a.g >= EXACT_MAX then big = true end
+    end
+    if big then return nil end
+  end
+  for i = 1, #objs do
+    if objs[i].dirty then store(objs[i]) end
+  end
+  if gone then
+    call('ZREM', LIVE, unpack(gone.ids))
+    call('DEL', unpack(gone.keys))
+  end
+  if next_known then
+    if next_known == 0 then
+      local first = call('ZRANGE', LIVE, 0, 0, 'WITHSCORES')
+      next_known = first[2] or now + 1000
+    end
+    call('SET', NEXT, next_known)
+    got[1] = next_known
+  end
+  return reply
+end
+
+-- What stands on an account, for an answer.
+local function standing(a)
+  return enc(a.s), enc(a.h), enc(a.g), a.c and slide_end(a) or a.we
+end
+
+-- === Exact figures: pairs of 32 bits and the rest, where a sum may exceed 2^53. ===
+
+local function exact()
+  local W, mt = 4294967296, {}
+  local function new(hi, lo) return setmetatable({hi, lo}, mt) end
+  local of = {}
+  setmetatable(of, {__call = function(_, v)
+    if type(v) == 'number' then
+      local lo = v % W
+      return new((v - lo) / W, lo)
+    end
+    return new(tonumber(string.sub(v, 1, -9), 16), tonumber(string.sub(v, -8), 16))
+  end})
+  mt.__add = function(a, b)
+    local hi, lo = a[1] + b[1], a[2] + b[2]
+    if lo >= W then return new(hi + 1, lo - W) end
+    return new(hi, lo)
+  end
+  -- Nothing is less than nothing.
+  mt.__sub = function(a, b)
+    local hi, lo = a[1] - b[1], a[2] - b[2]
+    if lo < 0 then hi, lo = hi - 1, lo + W end
+    if hi < 0 then return new(0, 0) end
+    return new(hi, lo)
+  end
+  mt.__lt = function(a, b) return a[1] < b[1] or (a[1] == b[1] and a[2] < b[2]) end
+  mt.__le = function(a, b) return a[1] < b[1] or (a[1] == b[1] and a[2] <= b[2]) end
+  mt.__eq = function(a, b) return a[1] == b[1] and a[2] == b[2] end
+  -- Back to a double, of what is known to be small.
+  of.n = function(v) return v[1] * W + v[2] end
+  of.enc = function(v)
+    if v[1] < 2097152 then return v[1] * W + v[2] end
+    return string.format('%08x%08x', v[1], v[2])
+  end
+  of.max = new(W - 1, W - 1)
+  -- a + b·c, at most 2^64 - 1.
+  of.muladd = function(a, b, c)
+    local acc = a
+    while b[1] > 0 or b[2] > 0 do
+      if b[2] % 2 == 1 then acc = acc + c end
+      if acc > of.max then return of.max end
+      local carry = b[1] % 2
+      b = new((b[1] - carry) / 2, (b[2] - b[2] % 2) / 2 + carry * 2147483648)
+      c = c + c
+      if c > of.max and (b[1] > 0 or b[2] > 0) then return of.max end
+    end
+    return acc
+  end
+  of.div = function(a, b)
+    if a[1] < 2097152 and b[1] < 2097152 then
+      return of(math.floor(of.n(a) / of.n(b)))
+    end
+    local quotient, steps = new(0, 0), {}
+    local part, unit = b, new(0, 1)
+    while part <= a do
+      steps[#steps + 1] = {part, unit}
+      part, unit = part + part, unit + unit
+    end
+    for i = #steps, 1, -1 do
+      if steps[i][1] <= a then
+        a, quotient = a - steps[i][1], quotient + steps[i][2]
+      end
+    end
+    return quotient
+  end
+  return of
+end
+
+-- Runs an operation with doubles, and with exact figures where those do not do.
+local function run(act, must_be_exact)
+  local answer = not must_be_exact and act()
+  if answer then return answer end
+  B = exact()
+  Z = B(0)
+  return act()
+end
