@@ -5,7 +5,8 @@ mod token_budget;
 
 pub use consumer::{ApiKey, Consumer, ConsumerSpec, KeySecretReference};
 pub use token_budget::{
-    Meter, Mode, OnStoreFailure, SubjectKind, TokenBudget, TokenBudgetSpec, TokenLimit, Window,
+    BudgetLimit, Lease, Meter, Mode, OnStoreFailure, Overcommit, PriceTableReference, SubjectKind,
+    SubjectSource, TokenBudget, TokenBudgetSpec, Window,
 };
 
 /// Group of these kinds.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tollgate_crds::{Object, ObjectError, parse_object_with_warnings};
-use tollgate_translate::{ObjectRef, World};
+use tollgate_translate::{BrokenBudget, ObjectRef, World};
 
 use super::documents::{Document, Format, parse_documents};
 use super::expand::Lookup;
@@ -86,9 +86,16 @@ impl Loader {
             file: file.to_path_buf(),
             line: document.line,
         };
+        let budget = BrokenBudget::read(&document.value);
         let (object, warnings) = match parse_object_with_warnings(document.value) {
             Ok(parsed) => parsed,
-            Err(error) => return self.loaded.problems.extend(problems_of(&error, &place)),
+            Err(error) => {
+                if let Some(budget) = budget {
+                    let broken = budget.because(rules_of(&error));
+                    self.loaded.world.insert_broken_budget(broken);
+                }
+                return self.loaded.problems.extend(problems_of(&error, &place));
+            }
         };
         let (group, kind) = object.group_kind();
         let identity = ObjectRef {
@@ -100,6 +107,9 @@ impl Loader {
         let title = title(kind, object.namespace(), object.name());
         if let Some(first) = self.loaded.places.get(&identity) {
             let message = format!("is already at {first}, which is used; this one is not");
+            self.loaded
+                .world
+                .note_duplicate(&object, &place.to_string());
             self.loaded.problems.push(Problem {
                 object: Some(title),
                 place: Some(place),
@@ -139,6 +149,15 @@ impl Loader {
             severity: Severity::Error,
         });
     }
+}
+
+/// All rules that an object breaks, in one line.
+fn rules_of(error: &ObjectError) -> String {
+    let ObjectError::Invalid { violations, .. } = error else {
+        return error.to_string();
+    };
+    let rules: Vec<String> = violations.iter().map(ToString::to_string).collect();
+    rules.join("; ")
 }
 
 /// One problem for each rule that an object breaks.

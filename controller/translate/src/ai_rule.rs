@@ -147,6 +147,17 @@ pub(crate) fn build_backends(
         .unzip()
 }
 
+/// Makes one backend of a rule answer with an error, for whoever may not use it.
+pub(crate) fn refuse_backend(rule: &mut ir::AiRule, position: usize, why: &str) {
+    if let Some(backend) = rule.rule.backends.get_mut(position) {
+        backend.invalid.get_or_insert_with(|| why.to_string());
+        backend.credential = None;
+    }
+    if let Some(destination) = rule.destinations.get_mut(position) {
+        *destination = None;
+    }
+}
+
 /// How many backends can be tried.
 pub(crate) fn usable(destinations: &[Option<ir::Destination>]) -> usize {
     destinations.iter().flatten().count()

@@ -93,6 +93,7 @@ fn draft(
                 rule: Rule { backends, ..rule },
                 destinations,
             },
+            service_backends: Vec::new(),
         });
     }
     if let Some(budget) = rate_limit

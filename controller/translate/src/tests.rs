@@ -93,6 +93,11 @@ fn world(text: &str) -> World {
         .collect()
 }
 
+/// Options of one machine, without overrides.
+pub(crate) fn standalone() -> Options {
+    options("")
+}
+
 fn options(text: &str) -> Options {
     let provider_urls = text
         .lines()

@@ -1,25 +1,34 @@
-//! TokenBudget: which rules are held against which budgets.
+//! TokenBudget: which rules and backends are held against which budgets.
 //!
-//! Never unenforced in silence: a budget that applies to nothing says so, and one that cannot be
-//! enforced makes the rules it applies to refuse.
+//! Never unenforced in silence: a budget that applies to nothing says so, one whose subject nobody
+//! can verify refuses, and so does what a budget that is not valid applies to. Only a Shadow,
+//! which never refuses anything, counts nothing then.
 
 mod apply;
+mod binding;
+mod broken;
 mod build;
+mod conflicts;
+mod limits;
+mod prices;
 mod status;
+mod subject;
 
 use std::collections::BTreeMap;
 
 use tollgate_bundle::Budget;
 use tollgate_crds::tollgate::TokenBudget;
 
-pub(crate) use apply::Binding;
+pub use broken::BrokenBudget;
 pub(crate) use build::compact as build_compact;
 
 use crate::ai_routes::AttachedAiRoute;
 use crate::gateway::GatewayDraft;
 use crate::sort::by_age;
-use crate::status::{Problem, Statuses};
-use crate::{World, world};
+use crate::status::Statuses;
+use crate::{NamespacedName, World, world};
+use binding::{Binding, Reach};
+use build::Built;
 
 /// All budgets, and what each applies to.
 #[derive(Debug, Default)]
@@ -29,6 +38,22 @@ pub(crate) struct Budgets {
     bindings: Vec<Binding>,
 }
 
+/// A TokenBudget while it is looked at.
+struct Draft<'a> {
+    name: NamespacedName,
+    object: &'a TokenBudget,
+    built: Built,
+    reach: Reach,
+}
+
+/// What is there to be held against a budget.
+#[derive(Clone, Copy)]
+struct Served<'a> {
+    world: &'a World,
+    gateways: &'a [GatewayDraft],
+    routes: &'a [AttachedAiRoute],
+}
+
 /// Reads all TokenBudgets and tells each what it applies to; adds those written in routes.
 pub(crate) fn translate(
     world: &World,
@@ -36,6 +61,11 @@ pub(crate) fn translate(
     routes: &[AttachedAiRoute],
     statuses: &mut Statuses,
 ) -> Budgets {
+    let served = Served {
+        world,
+        gateways,
+        routes,
+    };
     let mut budgets = Budgets::default();
     for route in routes {
         let own = route.draft.budget.iter();
@@ -43,16 +73,36 @@ pub(crate) fn translate(
             .defined
             .extend(own.map(|budget| (budget.id.clone(), budget.clone())));
     }
+    let mut drafts = Vec::new();
     for object in by_age(world.token_budgets.values(), |it| &it.metadata) {
         let name = world::key(&object.metadata);
-        let built = build::object(&name, object);
-        let binding = Binding::new(&name, object, built.as_ref().map_err(Problem::clone));
-        let reach = binding.reach(gateways, routes);
-        status::report(world, (&name, object), (&built, &reach), statuses);
-        if let Ok(budget) = built {
+        let built = build::object(world, &name, object);
+        let effect = built.effect(&name);
+        let binding = Binding::new(&name.namespace, &object.spec.target_refs, effect);
+        drafts.push(Draft {
+            reach: binding.reach(served),
+            name,
+            object,
+            built,
+        });
+        budgets.bindings.push(binding);
+    }
+    let conflicts = conflicts::find(&drafts, routes);
+    for draft in drafts {
+        let rivals = conflicts.get(&draft.name.to_string());
+        status::report(world, &draft, rivals.map_or(&[], Vec::as_slice), statuses);
+        if let Ok(budget) = draft.built.budget {
+            // One that nothing is held against does no harm here.
             budgets.defined.insert(budget.id.clone(), budget);
         }
+    }
+    for broken in &world.broken_budgets {
+        let binding = broken.binding();
+        broken.report(&binding.reach(served), statuses);
         budgets.bindings.push(binding);
     }
     budgets
 }
+
+#[cfg(test)]
+mod tests;

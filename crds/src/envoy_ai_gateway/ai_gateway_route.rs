@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{BodyMutation, HeaderMutation};
-use crate::{Duration, ObjectStatus, ParentReference};
+use crate::{Duration, ParentReference, RouteStatus};
 
 /// Rules of one route.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -17,7 +17,7 @@ use crate::{Duration, ObjectStatus, ParentReference};
     plural = "aigatewayroutes",
     category = "envoy-ai-gateway",
     namespaced,
-    status = "ObjectStatus",
+    status = "RouteStatus",
     derive = "PartialEq",
     doc = "Which AIServiceBackends answer which requests.",
     printcolumn(

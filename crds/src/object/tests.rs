@@ -6,6 +6,7 @@ use super::{Object, ObjectError, parse_object, parse_object_with_warnings, schem
 use crate::kinds::KINDS;
 
 mod bad;
+mod budget;
 mod good;
 mod secrets;
 mod seeds;
@@ -81,7 +82,7 @@ fn defaults_are_in_place_and_nulls_are_absent() {
     assert_eq!(
         spec,
         json!({"subject": "User", "meter": "Total", "mode": "Strict", "onStoreFailure": "Closed",
-        "limits": [{"tokens": 0, "window": "Day", "timeZone": "UTC"}]})
+        "limits": [{"tokens": 0, "window": "Day"}]})
     );
 }
 

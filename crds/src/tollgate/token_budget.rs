@@ -1,12 +1,24 @@
-//! TokenBudget: how many tokens each subject may spend per window.
+//! TokenBudget: what each subject may spend per window, in tokens, requests or money.
+//!
+//! Fields that only make sense together are tied by rules of the schema, so that an object that
+//! passes it has exactly the details that its subject, meter, mode and failure mode need.
+
+mod limit;
+mod meter;
+mod mode;
+mod subject;
 
 use kube::{CustomResource, KubeSchema};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use limit::{BudgetLimit, Window};
+pub use meter::{Meter, PriceTableReference};
+pub use mode::{Lease, Mode, OnStoreFailure, Overcommit};
+pub use subject::{SubjectKind, SubjectSource};
 
 use crate::{ObjectStatus, PolicyTargetReference};
 
-/// Tokens that each subject may spend; all limits apply together.
+/// What each subject may spend; all limits apply together.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "tollgate.dev",
@@ -17,122 +29,85 @@ use crate::{ObjectStatus, PolicyTargetReference};
     status = "ObjectStatus",
     derive = "PartialEq",
     category = "tollgate",
-    doc = "How many tokens each subject may spend per window of time.",
+    doc = "What each subject may spend per window of time.",
     label("gateway.networking.k8s.io/policy", "direct"),
     printcolumn(name = "Subject", type_ = "string", json_path = ".spec.subject"),
     printcolumn(name = "Meter", type_ = "string", json_path = ".spec.meter"),
+    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
     printcolumn(
-        name = "Status",
+        name = "Enforced",
         type_ = "string",
-        json_path = ".status.conditions[-1:].type"
+        json_path = ".status.conditions[?(@.type==\"Enforced\")].status"
     )
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new(
+    "(self.subject == 'Header') == (has(self.subjectFrom) && has(self.subjectFrom.header))"
+).message("subjectFrom.header is required for subject Header, and only for it"))]
+#[x_kube(validation = Rule::new(
+    "(self.subject == 'JWTClaim') == (has(self.subjectFrom) && has(self.subjectFrom.claim))"
+).message("subjectFrom.claim is required for subject JWTClaim, and only for it"))]
+#[x_kube(validation = Rule::new("has(self.expression) == (self.meter == 'Expression')")
+    .message("expression is required for meter Expression, and only for it"))]
+#[x_kube(validation = Rule::new("has(self.prices) == (self.meter == 'Money')")
+    .message("prices is required for meter Money, and only for it"))]
+#[x_kube(validation = Rule::new(
+    "self.limits.all(l, has(l.requests) == (self.meter == 'Requests'))"
+).message("limits are in requests for meter Requests, and only for it"))]
+#[x_kube(validation = Rule::new("self.limits.all(l, has(l.cost) == (self.meter == 'Money'))")
+    .message("limits are in cost for meter Money, and only for it"))]
+#[x_kube(validation = Rule::new("has(self.overcommit) == (self.mode == 'Overcommit')")
+    .message("overcommit is required for mode Overcommit, and only for it"))]
+#[x_kube(validation = Rule::new("has(self.lease) == (self.onStoreFailure == 'Leased')")
+    .message("lease is required for onStoreFailure Leased, and only for it"))]
+#[x_kube(validation = Rule::new(
+    "!has(self.lease) || (has(self.lease.requests) == (self.meter == 'Requests') && has(self.lease.cost) == (self.meter == 'Money'))"
+).message("lease is in requests for meter Requests, in cost for Money, in tokens for any other"))]
 pub struct TokenBudgetSpec {
-    /// Gateways and AI routes of this namespace that the budget applies to; when empty, every AI
-    /// route of the namespace.
+    /// What the budget applies to, in its own namespace; when empty, every AI route of the
+    /// namespace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
     #[x_kube(validation = Rule::new(
-        "self.all(t, (t.group == 'gateway.networking.k8s.io' && t.kind == 'Gateway') || (t.group in ['gateway.envoyproxy.io', 'aigateway.envoyproxy.io'] && t.kind == 'AIGatewayRoute'))"
-    ).message("targetRefs must be a Gateway of group gateway.networking.k8s.io or an AIGatewayRoute of group gateway.envoyproxy.io or aigateway.envoyproxy.io"))]
+        "self.all(t, (t.group == 'gateway.networking.k8s.io' && t.kind in ['Gateway', 'HTTPRoute']) || (t.group in ['gateway.envoyproxy.io', 'aigateway.envoyproxy.io'] && t.kind == 'AIGatewayRoute') || (t.group == 'aigateway.envoyproxy.io' && t.kind == 'AIServiceBackend'))"
+    ).message("targetRefs must be a Gateway or HTTPRoute of group gateway.networking.k8s.io, an AIGatewayRoute of group gateway.envoyproxy.io or aigateway.envoyproxy.io, or an AIServiceBackend of group aigateway.envoyproxy.io"))]
+    #[x_kube(validation = Rule::new("self.all(t, t.kind != 'AIServiceBackend' || !has(t.sectionName))")
+        .message("an AIServiceBackend has no sections: sectionName must not be set"))]
     pub target_refs: Vec<PolicyTargetReference>,
     /// Who pays.
     #[serde(default)]
     pub subject: SubjectKind,
+    /// Where the subject is read, for kinds that need to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_from: Option<SubjectSource>,
     /// Limits that all apply together.
     #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "atomic"))]
-    pub limits: Vec<TokenLimit>,
-    /// Which tokens count.
+    pub limits: Vec<BudgetLimit>,
+    /// What counts.
     #[serde(default)]
     pub meter: Meter,
+    /// For meter `Expression`: CEL over the token counts of a call, a whole number that is never
+    /// negative.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub expression: Option<String>,
+    /// For meter `Money`: what tokens cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<PriceTableReference>,
     /// How hard the limit is.
     #[serde(default)]
     pub mode: Mode,
+    /// For mode `Overcommit`: how much is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overcommit: Option<Overcommit>,
+    /// Percent of a limit from which on its subject is warned; never when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 99))]
+    pub warn_at_percent: Option<u8>,
     /// What happens to requests while the store of the ledger does not answer.
     #[serde(default)]
     pub on_store_failure: OnStoreFailure,
-}
-
-/// Tokens per window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TokenLimit {
-    /// Tokens that a subject may spend in one window; 0 refuses every request.
-    pub tokens: u64,
-    /// Length of the window, aligned to the calendar.
-    pub window: Window,
-    /// IANA time zone in which days, weeks and months begin.
-    #[serde(default = "utc")]
-    #[schemars(length(min = 1, max = 64))]
-    pub time_zone: String,
-}
-
-/// A fixed window aligned to the calendar of a time zone.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-pub enum Window {
-    /// Starts with each second.
-    Second,
-    /// Starts with each minute.
-    Minute,
-    /// Starts with each hour of the zone's civil time.
-    Hour,
-    /// Starts at local midnight.
-    Day,
-    /// Starts on Monday at local midnight.
-    Week,
-    /// A calendar month.
-    Month,
-}
-
-/// Who pays.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum SubjectKind {
-    /// Each consumer.
-    #[default]
-    User,
-    /// Each team of consumers.
-    Team,
-    /// Each organisation of consumers.
-    Org,
-    /// Each single key.
-    Key,
-    /// Everybody together.
-    Shared,
-}
-
-/// Which tokens count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum Meter {
-    /// Input and output.
-    #[default]
-    Total,
-    /// Prompt tokens, cached ones included.
-    Input,
-    /// Completion tokens, reasoning included.
-    Output,
-}
-
-/// How hard the limit is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum Mode {
-    /// The worst case is held before each call, so that spending never exceeds the limit.
-    #[default]
-    Strict,
-}
-
-/// What happens while the store of the ledger does not answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum OnStoreFailure {
-    /// Requests are refused with 503 and `retry-after`.
-    #[default]
-    Closed,
-    /// Requests are served, logged and counted.
-    Open,
-}
-
-fn utc() -> String {
-    "UTC".to_string()
+    /// For `onStoreFailure: Leased`: how much each replica serves by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
 }

@@ -13,7 +13,7 @@ use crate::status::{ACCEPTED, Condition, ObjectRef, Problem, Statuses, reason};
 use crate::{NamespacedName, World, backend, groups};
 
 /// Group and kind, as references and grants name it.
-pub(super) const KIND: (&str, &str) = (groups::ENVOY_AI_GATEWAY, "AIServiceBackend");
+pub(crate) const KIND: (&str, &str) = (groups::ENVOY_AI_GATEWAY, "AIServiceBackend");
 
 /// Says of every AIServiceBackend whether it can be used.
 pub(crate) fn report(world: &World, policies: &SecurityPolicies, statuses: &mut Statuses) {

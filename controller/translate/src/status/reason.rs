@@ -5,8 +5,12 @@
 pub const ACCEPTED: &str = "Accepted";
 /// A reference leads to an object that does not exist.
 pub const BACKEND_NOT_FOUND: &str = "BackendNotFound";
+/// Ours: a ConfigMap that does not exist.
+pub const CONFIG_MAP_NOT_FOUND: &str = "ConfigMapNotFound";
 /// Two objects claim the same thing.
 pub const CONFLICTED: &str = "Conflicted";
+/// Ours: a subject that any client can claim to be.
+pub const FORGEABLE_SUBJECT: &str = "ForgeableSubject";
 /// Another listener has the same port and host name.
 pub const HOSTNAME_CONFLICT: &str = "HostnameConflict";
 /// Filters of one rule exclude each other.
@@ -31,6 +35,8 @@ pub const NO_MATCHING_ROUTE: &str = "NoMatchingRoute";
 pub const NOT_ALLOWED_BY_LISTENERS: &str = "NotAllowedByListeners";
 /// Another Gateway has the port.
 pub const PORT_UNAVAILABLE: &str = "PortUnavailable";
+/// Ours: a model that a price table does not know.
+pub const PRICE_MISSING: &str = "PriceMissing";
 /// The data plane was told.
 pub const PROGRAMMED: &str = "Programmed";
 /// Listeners on one port speak protocols that exclude each other.
@@ -47,7 +53,13 @@ pub const PORT_NOT_FOUND: &str = "PortNotFound";
 pub const TARGET_NOT_FOUND: &str = "TargetNotFound";
 /// Ours: a subject that some callers do not have.
 pub const SUBJECT_MISSING: &str = "SubjectMissing";
+/// Ours: a subject that nothing in this configuration verifies.
+pub const SUBJECT_NOT_VERIFIED: &str = "SubjectNotVerified";
+/// Ours: a budget names what has no meter.
+pub const UNMETERED_ENDPOINT: &str = "UnmeteredEndpoint";
 /// A protocol that this version does not serve.
 pub const UNSUPPORTED_PROTOCOL: &str = "UnsupportedProtocol";
 /// A value that this version does not serve.
 pub const UNSUPPORTED_VALUE: &str = "UnsupportedValue";
+/// Ours: a limit that refuses every request.
+pub const ZERO_LIMIT: &str = "ZeroLimit";

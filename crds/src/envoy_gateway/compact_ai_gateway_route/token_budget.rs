@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::tollgate::{Meter, SubjectKind, TokenLimit, Window};
+use crate::tollgate::{BudgetLimit, Meter, SubjectKind, Window};
 
 /// What may be spent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,6 +23,12 @@ pub struct CompactRateLimit {
 ).message("at least one of perUser, perSecond, perMinute, perHour, perDay, perWeek or perMonth must be specified"))]
 #[x_kube(validation = Rule::new("!has(self.window) || has(self.perUser)")
     .message("window is the window of perUser and needs it"))]
+#[x_kube(validation = Rule::new("!has(self.window) || self.window != 'Sliding'")
+    .message("window Sliding is only for a TokenBudget"))]
+#[x_kube(validation = Rule::new("!(self.meter in ['Requests', 'Expression', 'Money'])")
+    .message("meter Requests, Expression and Money are only for a TokenBudget"))]
+#[x_kube(validation = Rule::new("!(self.subject in ['Header', 'JWTClaim', 'ClientCertificate'])")
+    .message("subject Header, JWTClaim and ClientCertificate are only for a TokenBudget"))]
 pub struct CompactTokenBudget {
     /// Tokens per `window`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,8 +70,7 @@ pub struct CompactTokenBudget {
 
 impl CompactTokenBudget {
     /// The limits in the form of a TokenBudget, `perUser` first.
-    pub fn limits(&self) -> Vec<TokenLimit> {
-        let time_zone = self.time_zone.as_deref().unwrap_or("UTC");
+    pub fn limits(&self) -> Vec<BudgetLimit> {
         [
             (self.per_user, self.window.unwrap_or(Window::Day)),
             (self.per_second, Window::Second),
@@ -77,10 +82,16 @@ impl CompactTokenBudget {
         ]
         .into_iter()
         .filter_map(|(tokens, window)| {
-            Some(TokenLimit {
-                tokens: tokens?,
+            Some(BudgetLimit {
+                tokens: Some(tokens?),
+                requests: None,
+                cost: None,
                 window,
-                time_zone: time_zone.to_string(),
+                duration: None,
+                time_zone: self
+                    .time_zone
+                    .clone()
+                    .filter(|_| window != Window::Lifetime),
             })
         })
         .collect()
@@ -100,25 +111,25 @@ mod tests {
             let budget: CompactTokenBudget = serde_json::from_value(budget).unwrap();
             let limits = budget.limits().into_iter();
             limits
-                .map(|l| (l.tokens, l.window, l.time_zone))
+                .map(|l| (l.tokens.unwrap(), l.window, l.time_zone))
                 .collect::<Vec<_>>()
         };
-        let utc = || "UTC".to_string();
         assert_eq!(
             limits(json!({"perUser": 100_000, "perMinute": 10_000})),
-            [
-                (100_000, Window::Day, utc()),
-                (10_000, Window::Minute, utc())
-            ]
+            [(100_000, Window::Day, None), (10_000, Window::Minute, None)]
         );
         assert_eq!(
             limits(
                 json!({"perUser": 0, "window": "Month", "timeZone": "Europe/Madrid", "perWeek": 5})
             ),
             [
-                (0, Window::Month, "Europe/Madrid".to_string()),
-                (5, Window::Week, "Europe/Madrid".to_string()),
+                (0, Window::Month, Some("Europe/Madrid".to_string())),
+                (5, Window::Week, Some("Europe/Madrid".to_string())),
             ]
+        );
+        assert_eq!(
+            limits(json!({"perUser": 7, "window": "Lifetime", "timeZone": "Europe/Madrid"})),
+            [(7, Window::Lifetime, None)]
         );
     }
 }

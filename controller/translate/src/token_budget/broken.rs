@@ -1,0 +1,116 @@
+//! Documents that are meant to be a TokenBudget and cannot be one: what they apply to refuses,
+//! because a mistake in a limit must not be the same as no limit.
+//!
+//! Made by whoever reads manifests. An API server refuses such an object, so a cluster has none.
+
+use serde_json::Value;
+use tollgate_crds::tollgate::{Mode, TokenBudget};
+use tollgate_crds::{DEFAULT_NAMESPACE, PolicyTargetReference};
+
+use super::binding::{Binding, Effect, Reach};
+use crate::status::{
+    ACCEPTED, CONFLICTED, Condition, ENFORCED, ObjectRef, Problem, Statuses, reason,
+};
+use crate::{NamespacedName, groups, world};
+
+/// A document that is meant to be a TokenBudget and is not in effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenBudget {
+    name: NamespacedName,
+    /// As far as they can be read; empty is the whole namespace.
+    targets: Vec<PolicyTargetReference>,
+    is_shadow: bool,
+    why: Why,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Why {
+    /// It breaks these rules.
+    Invalid(String),
+    /// There is another of this name, which is used.
+    Duplicate(String),
+}
+
+// === impl BrokenBudget ===
+
+impl BrokenBudget {
+    /// A document that is meant to be a TokenBudget, whether it is one or not; `None` for any
+    /// other. Of targets that cannot be read, the whole namespace.
+    pub fn read(document: &Value) -> Option<Self> {
+        let group = document["apiVersion"].as_str()?.split('/').next();
+        if document["kind"] != "TokenBudget" || group != Some(groups::TOLLGATE) {
+            return None;
+        }
+        let metadata = &document["metadata"];
+        let namespace = metadata["namespace"].as_str();
+        let targets: Option<Vec<PolicyTargetReference>> =
+            serde_json::from_value(document["spec"]["targetRefs"].clone()).ok();
+        Some(Self {
+            name: NamespacedName::new(
+                namespace.unwrap_or(DEFAULT_NAMESPACE),
+                metadata["name"].as_str().unwrap_or_default(),
+            ),
+            targets: targets.unwrap_or_default(),
+            is_shadow: document["spec"]["mode"] == "Shadow",
+            why: Why::Invalid("it cannot be read".to_string()),
+        })
+    }
+
+    /// The same, with the rules that it breaks.
+    #[must_use]
+    pub fn because(self, rules: String) -> Self {
+        Self {
+            why: Why::Invalid(rules),
+            ..self
+        }
+    }
+
+    /// One at `place`, whose name another has that is used.
+    pub(crate) fn duplicate(object: &TokenBudget, place: &str) -> Self {
+        let message = format!("metadata.name: the one at {place} has the name of another");
+        Self {
+            name: world::key(&object.metadata),
+            targets: object.spec.target_refs.clone(),
+            is_shadow: object.spec.mode == Mode::Shadow,
+            why: Why::Duplicate(message),
+        }
+    }
+
+    pub(super) fn binding(&self) -> Binding {
+        let message = match &self.why {
+            Why::Invalid(message) | Why::Duplicate(message) => message,
+        };
+        let refusal = format!("TokenBudget {} cannot be enforced: {message}", self.name);
+        let effect = Effect::of_refusal(self.is_shadow, refusal);
+        Binding::new(&self.name.namespace, &self.targets, effect)
+    }
+
+    /// A duplicate speaks on the object that is used, a broken document for itself.
+    pub(super) fn report(&self, reach: &Reach, statuses: &mut Statuses) {
+        let consequence = reach.of_refusal(self.is_shadow);
+        let object = ObjectRef::namespaced(groups::TOLLGATE, "TokenBudget", &self.name);
+        let conditions = &mut statuses.entry(object).conditions;
+        match &self.why {
+            Why::Duplicate(message) => {
+                let message = format!("{message}, this one, and is not in effect; {consequence}");
+                match conditions.iter_mut().find(|it| it.kind == CONFLICTED) {
+                    Some(there) => there.message = format!("{}; {message}", there.message),
+                    None => {
+                        let reason = reason::CONFLICTED;
+                        conditions.push(Condition::holds(CONFLICTED, reason, message, None));
+                    }
+                }
+            }
+            // Of a name that is used, the conditions are those of the one in use.
+            Why::Invalid(message) if conditions.is_empty() => {
+                let accepted = format!("{message}; {consequence}");
+                let enforced = "a budget that is not valid cannot be enforced";
+                conditions.extend([
+                    Condition::fails(ACCEPTED, &Problem::new(reason::INVALID, accepted), None),
+                    Condition::fails(ENFORCED, &Problem::new(reason::INVALID, enforced), None),
+                ]);
+            }
+            Why::Invalid(_) => {}
+        }
+    }
+}
