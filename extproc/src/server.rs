@@ -14,6 +14,7 @@ use futures::Stream;
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
+    io::BufReader,
     net::{UnixListener, UnixStream},
     sync::mpsc,
 };
@@ -34,6 +35,9 @@ const PROCESS: &str = "/envoy.service.ext_proc.v3.ExternalProcessor/Process";
 const WINDOW_BYTES: u32 = 16 << 20;
 /// Longest HTTP/2 frame accepted: fewer, longer frames for large bodies.
 const FRAME_BYTES_MAX: u32 = 1 << 20;
+/// Bytes read from a connection at once. HTTP/2 frames are 16 KiB: without a buffer each of them
+/// is a system call of its own, a dozen for a long prompt.
+const READ_BYTES: usize = 256 << 10;
 /// What a message holds beside the body: headers, attributes.
 const MESSAGE_OVERHEAD_BYTES: usize = 1 << 20;
 
@@ -120,7 +124,7 @@ async fn serve_connections(
         let connection = UnixStream::from_std(connection).context("take over a connection")?;
         let host = Arc::clone(&host);
         let serving = http2.serve_connection(
-            TokioIo::new(connection),
+            TokioIo::new(BufReader::with_capacity(READ_BYTES, connection)),
             service_fn(move |request| process(Arc::clone(&host), request)),
         );
         tokio::spawn(async move {
