@@ -1,7 +1,7 @@
 //! Runs the engine's steps that need the world: counting and the ledger.
 
-use tollgate_budget::{HoldOutcome, StoreError, StoreFuture};
-use tollgate_engine::{EndStep, Forward, Reply, Step};
+use tollgate_engine::{BodyStep, EndStep, Forward, Reply, Step};
+use tollgate_llm::BodyChange;
 
 use crate::{host::Host, in_flight::SharedExchange};
 
@@ -25,12 +25,37 @@ impl Host {
                     None => Step::Reply(Reply::internal("the token count did not finish")),
                 },
                 Step::Hold(request) => {
-                    let outcome = self.decide(self.store.hold(&request)).await;
+                    let outcome = self.store.hold(&request).await;
                     exchange.lock().on_hold(outcome)
                 }
                 Step::Raise(request) => {
-                    let outcome = self.decide(self.store.raise(&request)).await;
+                    let outcome = self.store.raise(&request).await;
                     exchange.lock().on_hold(outcome)
+                }
+                Step::States(accounts) => {
+                    let states = self.store.states(&accounts).await;
+                    exchange.lock().on_states(states)
+                }
+            };
+        }
+    }
+
+    /// Runs the steps of a piece of the answer until it may go on.
+    pub(crate) async fn drive_body(
+        &self,
+        exchange: &SharedExchange,
+        mut step: BodyStep,
+    ) -> (BodyChange, Option<EndStep>) {
+        loop {
+            step = match step {
+                BodyStep::Pass { change, end } => return (change, end),
+                BodyStep::TopUp(request) => {
+                    let outcome = self.store.raise(&request).await;
+                    exchange.lock().on_top_up(outcome)
+                }
+                BodyStep::Estimate(job) => {
+                    let usage = self.compute(move || job.run()).await;
+                    exchange.lock().on_cut_estimated(usage.unwrap_or_default())
                 }
             };
         }
@@ -63,19 +88,5 @@ impl Host {
     ) -> Option<T> {
         let _permit = self.counting.acquire().await.ok()?;
         tokio::task::spawn_blocking(work).await.ok()
-    }
-
-    /// Waits for the store's decision, but not longer than its deadline.
-    async fn decide(
-        &self,
-        decision: StoreFuture<'_, HoldOutcome>,
-    ) -> Result<HoldOutcome, StoreError> {
-        match tokio::time::timeout(self.config.store_deadline, decision).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(StoreError::Unavailable(format!(
-                "no decision within {} ms",
-                self.config.store_deadline.as_millis()
-            ))),
-        }
     }
 }

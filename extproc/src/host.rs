@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use tollgate_budget::Store;
 use tollgate_bundle::Bundle;
-use tollgate_engine::{ExchangeInput, Health, RouteTable};
+use tollgate_engine::{ExchangeInput, Health, RouteTable, Warned};
 
 use crate::{in_flight::InFlight, telemetry::Telemetry};
 
@@ -20,8 +20,6 @@ pub struct HostConfig {
     pub body_bytes_max: u64,
     /// Client calls in flight at once.
     pub in_flight_max: usize,
-    /// Longest wait for the ledger's store to decide.
-    pub store_deadline: Duration,
     /// How often live holds are renewed; well below the store's hold lifetime.
     pub renew_every: Duration,
     /// Token counts that run at once; further ones wait.
@@ -37,6 +35,7 @@ pub struct Host {
     pub(crate) telemetry: Telemetry,
     table: ArcSwap<RouteTable>,
     health: Arc<Health>,
+    warned: Arc<Warned>,
     started: Instant,
 }
 
@@ -46,7 +45,6 @@ impl Default for HostConfig {
         Self {
             body_bytes_max: 50 * 1024 * 1024,
             in_flight_max: 100_000,
-            store_deadline: Duration::from_millis(20),
             renew_every: Duration::from_secs(10),
             counting_max: cores,
         }
@@ -56,7 +54,8 @@ impl Default for HostConfig {
 // === impl Host ===
 
 impl Host {
-    /// A host without routes: every call is answered 503 until the first bundle.
+    /// A host without routes: every call is answered 503 until the first bundle. `store` must
+    /// answer within the time that a call may wait for its decision.
     pub fn new(config: HostConfig, store: Arc<dyn Store>, telemetry: Telemetry) -> Arc<Self> {
         Arc::new(Self {
             in_flight: InFlight::new(config.in_flight_max),
@@ -66,6 +65,7 @@ impl Host {
             telemetry,
             table: ArcSwap::default(),
             health: Arc::default(),
+            warned: Arc::default(),
             started: Instant::now(),
         })
     }
@@ -132,6 +132,7 @@ impl Host {
         ExchangeInput {
             table: self.table.load_full(),
             health: Arc::clone(&self.health),
+            warned: Arc::clone(&self.warned),
             scope: scope.to_string(),
             id: rand::random(),
             created,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::{Stream, stream};
-use tollgate_engine::{Reply, RequestHead, ResponseHead};
+use tollgate_engine::{BodyStep, Reply, RequestHead, ResponseHead};
 use tollgate_llm::{BodyChange, BodyReading};
 use tonic::{Status, Streaming};
 
@@ -135,10 +135,14 @@ impl RouterStream {
             call.note_content(&exchange);
             step
         };
-        if let Some(end) = step.end {
+        let (change, end) = match step {
+            BodyStep::Pass { change, end } => (change, end),
+            step => self.host.drive_body(&call.exchange, step).await,
+        };
+        if let Some(end) = end {
             call.conclude(end).await;
         }
-        Ok(convert::response_body(match step.change {
+        Ok(convert::response_body(match change {
             BodyChange::Keep => None,
             BodyChange::Replace(bytes) => Some(bytes),
         }))

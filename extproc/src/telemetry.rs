@@ -6,7 +6,7 @@ use opentelemetry::{
     KeyValue,
     metrics::{Counter, Histogram, Meter},
 };
-use tollgate_engine::CallRecord;
+use tollgate_engine::{CallRecord, Ending, Warning};
 
 /// Instruments for LLM calls. Names follow the OpenTelemetry semantic conventions for generative
 /// AI; ours begin with `tollgate.`.
@@ -17,6 +17,11 @@ pub struct Telemetry {
     time_to_first_token: Histogram<f64>,
     time_per_output_token: Histogram<f64>,
     budget_decisions: Counter<u64>,
+    shadow_denials: Counter<u64>,
+    warnings: Counter<u64>,
+    top_ups: Counter<u64>,
+    not_measured: Counter<u64>,
+    limited: Counter<u64>,
     settle_failures: Counter<u64>,
 }
 
@@ -67,6 +72,9 @@ impl Telemetry {
                 .with_boundaries(boundaries.to_vec())
                 .build()
         };
+        let count = |name: &'static str, text: &'static str| {
+            meter.u64_counter(name).with_description(text).build()
+        };
         Self {
             token_usage: meter
                 .u64_histogram("gen_ai.client.token.usage")
@@ -89,14 +97,31 @@ impl Telemetry {
                 "Time per output token after the first.",
                 &PER_TOKEN_BOUNDARIES,
             ),
-            budget_decisions: meter
-                .u64_counter("tollgate.budget.decisions")
-                .with_description("Budget decisions, by outcome.")
-                .build(),
-            settle_failures: meter
-                .u64_counter("tollgate.budget.settle.failures")
-                .with_description("Calls that could not be charged because the store failed.")
-                .build(),
+            budget_decisions: count("tollgate.budget.decisions", "Budget decisions, by outcome."),
+            shadow_denials: count(
+                "tollgate.budget.shadow.denials",
+                "Calls that a shadow budget would have refused, by budget.",
+            ),
+            warnings: count(
+                "tollgate.budget.warnings",
+                "Accounts that passed their warning threshold, once for each window, by budget.",
+            ),
+            top_ups: count(
+                "tollgate.budget.top_ups",
+                "Times that a hold grew while its answer streamed.",
+            ),
+            not_measured: count(
+                "tollgate.budget.not_measured",
+                "Calls whose cost could not be told and that were charged what was held, by budget.",
+            ),
+            limited: count(
+                "tollgate.budget.limited",
+                "Streams that were ended because a budget had no more, by budget.",
+            ),
+            settle_failures: count(
+                "tollgate.budget.settle.failures",
+                "Calls that could not be charged because the store failed.",
+            ),
         }
     }
 
@@ -106,6 +131,7 @@ impl Telemetry {
 
     pub(crate) fn call(&self, record: &CallRecord, times: CallTimes, request_id: &str) {
         self.measure(record, times);
+        self.measure_budgets(record);
         log(record, times, request_id);
     }
 
@@ -143,11 +169,35 @@ impl Telemetry {
         }
         self.duration
             .record(times.duration.as_secs_f64(), &attributes);
-        let decision = [KeyValue::new(
-            "decision",
-            format!("{:?}", record.budget).to_lowercase(),
-        )];
+    }
+
+    fn measure_budgets(&self, record: &CallRecord) {
+        let decision = [KeyValue::new("decision", record.budget.name())];
         self.budget_decisions.add(1, &decision);
+        let of = |budget: &str| [KeyValue::new("budget", budget.to_string())];
+        for budget in &record.would_deny {
+            self.shadow_denials.add(1, &of(budget));
+        }
+        for budget in &record.not_measured {
+            self.not_measured.add(1, &of(budget));
+            tracing::error!(budget, model = record.served_model, usage = ?record.usage, "what a call cost could not be told; what was held is charged");
+        }
+        for warning in record.warnings.iter().filter(|warning| warning.is_first) {
+            let Warning {
+                budget,
+                subject,
+                percent,
+                is_first: _,
+            } = warning;
+            self.warnings.add(1, &of(budget));
+            tracing::warn!(budget, subject, percent, "a budget is nearly used up");
+        }
+        if record.top_ups > 0 {
+            self.top_ups.add(u64::from(record.top_ups), &[]);
+        }
+        if let (Ending::Limited, Some(budget)) = (record.ending, &record.denied_by) {
+            self.limited.add(1, &of(budget));
+        }
     }
 }
 
@@ -180,6 +230,8 @@ fn log(record: &CallRecord, times: CallTimes, request_id: &str) {
         estimated = record.estimated,
         budget = ?record.budget,
         denied_by = record.denied_by,
+        would_deny = (!record.would_deny.is_empty()).then(|| record.would_deny.join(",")),
+        top_ups = (record.top_ups > 0).then_some(record.top_ups),
         attempts = record.attempts,
         ending = ?record.ending,
         first_token_ms = times.first_token.map(milliseconds),

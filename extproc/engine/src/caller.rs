@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tollgate_bundle::Subject;
-
 /// What the key of a request says about its sender.
 #[derive(Clone, Debug)]
 pub enum Caller {
@@ -43,43 +41,5 @@ impl Caller {
                 .find(|identity| identity.namespace == namespace)
                 .cloned(),
         }
-    }
-}
-
-// === impl Identity ===
-
-/// The subject that pays: `user:default/alice`. `Err` names what the caller lacks.
-pub(crate) fn subject(
-    identity: Option<&Identity>,
-    kind: &Subject,
-    namespace: &str,
-) -> Result<String, &'static str> {
-    let in_namespace = |what: &str, name: &str| format!("{what}:{namespace}/{name}");
-    match (kind, identity) {
-        (Subject::Shared, _) => Ok("shared".to_string()),
-        (Subject::User, None) => Ok(in_namespace("user", ANONYMOUS)),
-        (Subject::User, Some(identity)) => Ok(in_namespace("user", &identity.consumer)),
-        (Subject::Key, None) => Ok(in_namespace("key", ANONYMOUS)),
-        (Subject::Key, Some(identity)) => Ok(format!(
-            "key:{namespace}/{}/{}",
-            identity.consumer, identity.key
-        )),
-        (
-            Subject::Team,
-            Some(Identity {
-                team: Some(team), ..
-            }),
-        ) => Ok(in_namespace("team", team)),
-        (Subject::Team, _) => Err("team"),
-        (Subject::Org, Some(Identity { org: Some(org), .. })) => Ok(in_namespace("org", org)),
-        (Subject::Org, _) => Err("org"),
-        (
-            Subject::Route
-            | Subject::Model
-            | Subject::Backend
-            | Subject::Header(_)
-            | Subject::Unknown(_),
-            _,
-        ) => Err("subject"),
     }
 }

@@ -8,22 +8,32 @@
 mod admission;
 mod attempt;
 mod head;
+mod held;
 mod response;
 mod settle;
+mod top_up;
+mod usage;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tollgate_budget::{HoldId, HoldReceipt};
-use tollgate_bundle::Rule;
-use tollgate_llm::{Answer, ChatRequest, Usage};
+use tollgate_bundle::{Backend, Rule};
+use tollgate_cost::Names;
+use tollgate_llm::{Answer, BodyChange, ChatRequest, Usage};
 
+use self::{top_up::TopUps, usage::UsageLine};
 use crate::{
-    BudgetDecision, Caller, Health, RouteTable, caller::Identity, charge::Due, step::CountJob,
+    BudgetDecision, Caller, Health, RouteTable, Warned, Warning,
+    caller::Identity,
+    charge::{CallSize, Due, RuleBudgets},
+    step::CountJob,
+    subject::{HeaderValue, Payer},
 };
 
 pub use head::RequestHead;
 pub use response::{ResponseHead, ResponseHeadChange};
+pub(crate) use usage::subject_headers;
 
 /// What an exchange is given from outside: the world as it is when the call comes in.
 #[derive(Clone, Debug)]
@@ -32,6 +42,8 @@ pub struct ExchangeInput {
     pub table: Arc<RouteTable>,
     /// Health of the backends, shared by all exchanges.
     pub health: Arc<Health>,
+    /// Accounts that were warned of, shared by all exchanges.
+    pub warned: Arc<Warned>,
     /// Scope that the proxy says the call belongs to.
     pub scope: String,
     /// Random and unique: names the exchange and its hold.
@@ -53,6 +65,14 @@ pub struct Exchange {
     status: u16,
     budget: BudgetDecision,
     denied_by: Option<String>,
+    /// Shadow budgets that would have refused.
+    would_deny: Vec<Arc<str>>,
+    warnings: Vec<Warning>,
+    not_measured: Vec<String>,
+    /// What `GET /v1/usage` asked the ledger for.
+    usage_lines: Vec<UsageLine>,
+    /// A piece of the answer that waits for more to be held.
+    waiting: Option<BodyChange>,
     /// Counted by [`crate::EstimateJob`].
     estimated: Option<Usage>,
     final_usage: Option<Usage>,
@@ -68,17 +88,28 @@ struct Chat {
     /// Headers of the client that must not reach a provider.
     unwanted: Vec<&'static str>,
     rule: Arc<Rule>,
+    budgets: Arc<RuleBudgets>,
     identity: Option<Arc<Identity>>,
+    /// What the budgets' subjects read, by header name.
+    subject_headers: Vec<(String, HeaderValue)>,
+    /// Accounts of the live hold, in the order of its entries; before there is one, of the hold
+    /// that is asked for.
     dues: Vec<Due>,
+    /// Accounts of the hold that is to replace the live one.
+    next_dues: Option<Vec<Due>>,
     /// Backend of the current attempt.
     backend: usize,
     attempts: u32,
     bound: InputBound,
-    /// Whether all budgets say to serve when their store does not answer.
-    open_on_store_failure: bool,
+    /// Output tokens with which the call fits on an account whose worst case is no line.
+    output_cap: Option<u64>,
+    /// Times that `output_cap` was lowered.
+    refits: u8,
     receipt: Option<HoldReceipt>,
     /// Output tokens that the hold allows, over all choices; `None`: no budget applies.
     output_granted: Option<u64>,
+    /// Set where the hold covers less than the output granted and can grow.
+    top_ups: Option<TopUps>,
     answer: Option<Answer>,
 }
 
@@ -104,6 +135,11 @@ impl Exchange {
             status: 0,
             budget: BudgetDecision::None,
             denied_by: None,
+            would_deny: Vec::new(),
+            warnings: Vec::new(),
+            not_measured: Vec::new(),
+            usage_lines: Vec::new(),
+            waiting: None,
             estimated: None,
             final_usage: None,
             ending: crate::Ending::Cut,
@@ -147,24 +183,54 @@ impl Exchange {
 // === impl Chat ===
 
 impl Chat {
-    /// `None`: the tokenizer of the backend's model is not known.
-    fn count_job(&self) -> Option<CountJob> {
-        let model = self.asked_model();
-        tollgate_llm::tokens::Encoding::of_model(model)?;
-        Some(CountJob {
-            model: model.to_string(),
+    /// Whether the tokenizer of the backend's model is known.
+    fn can_count(&self) -> bool {
+        tollgate_llm::tokens::Encoding::of_model(self.asked_model()).is_some()
+    }
+
+    fn count_job(&self) -> CountJob {
+        CountJob {
+            model: self.asked_model().to_string(),
             request: self.request.clone(),
             body: self.body.clone(),
-        })
+        }
+    }
+
+    fn present_backend(&self) -> Option<&Backend> {
+        self.rule.backends.get(self.backend)
     }
 
     /// Model asked of the current attempt's provider.
     fn asked_model(&self) -> &str {
-        self.rule
-            .backends
-            .get(self.backend)
+        self.present_backend()
             .and_then(|backend| backend.model.as_deref())
             .unwrap_or(&self.request.model)
+    }
+
+    /// What the cost of the current attempt is told by.
+    fn names(&self) -> Names<'_> {
+        Names {
+            model: self.asked_model(),
+            backend: self.present_backend().map_or("", |backend| &backend.name),
+            route: &self.rule.route,
+        }
+    }
+
+    fn size(&self) -> CallSize<'_> {
+        CallSize {
+            names: self.names(),
+            input: self.bound.tokens(),
+        }
+    }
+
+    fn payer(&self) -> Payer<'_> {
+        Payer {
+            identity: self.identity.as_deref(),
+            rule: &self.rule,
+            model: &self.request.model,
+            backend: self.present_backend().map_or("", |backend| &backend.name),
+            headers: &self.subject_headers,
+        }
     }
 
     /// Bound on the input for the current attempt's provider, from the body's length.

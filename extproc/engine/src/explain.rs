@@ -1,9 +1,17 @@
 //! `tollgate explain`: which rule, backends and budgets a request would meet, and why.
 
 use serde::Serialize;
+use tollgate_cost::Names;
 use tollgate_llm::{ChatRequest, tokens};
 
-use crate::{Caller, RouteTable, exchange::RequestHead, table::CompiledRule};
+use crate::{
+    Caller, RouteTable,
+    caller::Identity,
+    charge::{self, Ask, CallSize, Covered, window_text},
+    exchange::{RequestHead, subject_headers},
+    subject::{HeaderValue, Payer},
+    table::CompiledRule,
+};
 
 /// What would happen to a request.
 #[derive(Clone, Debug, Serialize)]
@@ -60,11 +68,13 @@ pub struct BudgetExplanation {
     pub budget: String,
     /// Who would pay.
     pub subject: String,
-    /// Tokens per window.
+    /// What `limit` and `hold` are numbers of: `tokens`, `requests`, `1e-12 USD`.
+    pub unit: String,
+    /// Units per window.
     pub limit: u64,
     /// Window.
     pub window: String,
-    /// Tokens that would be held at most.
+    /// Units that would be held at most.
     pub hold: u64,
 }
 
@@ -105,7 +115,15 @@ pub fn explain(
         output_tokens_max: 0,
     };
     match chosen {
-        Some(rule) => describe(&mut explanation, rule, &caller, &request, body),
+        Some(rule) => {
+            let asked = Asked {
+                caller: &caller,
+                request: &request,
+                body,
+                headers: &subject_headers(rule, head),
+            };
+            describe(&mut explanation, rule, asked);
+        }
         None => explanation.caller = "no rule takes this model".to_string(),
     }
     Ok(explanation)
@@ -131,14 +149,18 @@ fn verdict(rule: &CompiledRule, chosen: Option<&CompiledRule>) -> RuleExplanatio
     }
 }
 
-fn describe(
-    explanation: &mut Explanation,
-    rule: &CompiledRule,
-    caller: &Caller,
-    request: &ChatRequest,
-    body: &[u8],
-) {
-    let identity = match rule.admit(caller) {
+/// The request that is explained.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    caller: &'a Caller,
+    request: &'a ChatRequest,
+    body: &'a [u8],
+    headers: &'a [(String, HeaderValue)],
+}
+
+fn describe(explanation: &mut Explanation, rule: &CompiledRule, asked: Asked<'_>) {
+    let Asked { request, body, .. } = asked;
+    let identity = match rule.admit(asked.caller) {
         Ok(identity) => identity,
         Err(()) => {
             explanation.caller = format!(
@@ -178,31 +200,62 @@ fn describe(
         .output_tokens_max
         .unwrap_or(rule.rule.output_tokens_default)
         .saturating_mul(request.choices);
-    let input = explanation
-        .input_tokens
-        .unwrap_or(explanation.input_tokens_bound);
-    match crate::charge::dues(&rule.budgets, identity.as_deref(), &rule.rule.namespace) {
-        Ok(dues) => {
-            explanation.budgets = crate::charge::charges(&dues, input)
-                .into_iter()
-                .map(|charge| BudgetExplanation {
-                    budget: charge.account.budget.to_string(),
-                    subject: charge.account.subject.to_string(),
-                    limit: charge.account.limit,
-                    window: format!("{:?}", charge.account.window),
-                    hold: charge.fixed.saturating_add(
-                        charge
-                            .per_output
-                            .saturating_mul(explanation.output_tokens_max),
-                    ),
-                })
-                .collect();
-        }
-        Err(lacks) => {
-            explanation.caller = format!(
-                "refused (403): budget {} counts per {}, which this caller lacks",
-                lacks.budget, lacks.lacks
-            );
-        }
+    if let Err(refusal) = describe_budgets(explanation, rule, identity.as_deref(), asked) {
+        explanation.caller = refusal;
     }
+}
+
+/// The budgets of a call at the backend that would be tried first; `Err` says why it would be
+/// refused.
+fn describe_budgets(
+    explanation: &mut Explanation,
+    rule: &CompiledRule,
+    identity: Option<&Identity>,
+    asked: Asked<'_>,
+) -> Result<(), String> {
+    let request = asked.request;
+    let backends = rule.rule.backends.iter().enumerate();
+    let Some((index, backend)) = backends.min_by_key(|(_, backend)| backend.priority) else {
+        return Ok(());
+    };
+    let payer = Payer {
+        identity,
+        rule: &rule.rule,
+        model: &request.model,
+        backend: &backend.name,
+        headers: asked.headers,
+    };
+    let dues = charge::dues(&rule.budgets, index, &payer, &mut Vec::new())
+        .map_err(|missing| format!("refused: budget {} {}", missing.budget, missing.lacks))?;
+    let ask = Ask {
+        size: CallSize {
+            names: Names {
+                model: backend.model.as_deref().unwrap_or(&request.model),
+                backend: &backend.name,
+                route: &rule.rule.route,
+            },
+            input: explanation
+                .input_tokens
+                .unwrap_or(explanation.input_tokens_bound),
+        },
+        output: explanation.output_tokens_max,
+        covered: Covered::Share,
+    };
+    let charges = charge::charges(&dues, ask)
+        .map_err(|refused| format!("refused (500): budget {} {}", refused.budget, refused.why))?;
+    explanation.budgets = charges
+        .into_iter()
+        .zip(&dues)
+        .map(|(charge, due)| BudgetExplanation {
+            budget: charge.account.budget.to_string(),
+            subject: charge.account.subject.to_string(),
+            unit: due.budget.meter.unit().name(),
+            limit: charge.account.limit,
+            window: window_text(charge.account.window),
+            hold: charge
+                .fixed
+                .saturating_add(charge.per_output.saturating_mul(ask.output)),
+        })
+        .collect();
+    Ok(())
 }

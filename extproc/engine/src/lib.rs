@@ -18,13 +18,16 @@ mod health;
 mod record;
 mod reply;
 mod step;
+mod subject;
 mod table;
+mod warned;
 
 pub use caller::Caller;
 pub use exchange::{Exchange, ExchangeInput, RequestHead, ResponseHead, ResponseHeadChange};
 pub use explain::{Explanation, explain};
 pub use health::{Health, HealthPolicy};
-pub use record::{BudgetDecision, CallRecord, Ending};
+pub use record::{BudgetDecision, CallRecord, Ending, Warning};
 pub use reply::Reply;
 pub use step::{BodyStep, CountJob, EndStep, EstimateJob, Forward, Step};
 pub use table::RouteTable;
+pub use warned::Warned;

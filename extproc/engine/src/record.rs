@@ -26,8 +26,16 @@ pub struct CallRecord {
     pub estimated: bool,
     /// What the budgets said.
     pub budget: BudgetDecision,
-    /// Budget that refused.
+    /// Budget that refused, or for want of which the stream was ended.
     pub denied_by: Option<String>,
+    /// Shadow budgets that would have refused.
+    pub would_deny: Vec<String>,
+    /// Budgets whose warning threshold this call found passed.
+    pub warnings: Vec<Warning>,
+    /// Budgets whose cost could not be told and that were charged what was held.
+    pub not_measured: Vec<String>,
+    /// Times that the hold grew while the answer streamed.
+    pub top_ups: u32,
     /// Requests sent to providers.
     pub attempts: u32,
     /// HTTP status of the answer; 0 when there was none.
@@ -36,6 +44,19 @@ pub struct CallRecord {
     pub stream: bool,
     /// How the call ended.
     pub ending: Ending,
+}
+
+/// A budget of which much is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// Budget id.
+    pub budget: String,
+    /// Who pays.
+    pub subject: String,
+    /// Percent of the limit that is settled or held.
+    pub percent: u64,
+    /// No earlier call was told of this account in this window.
+    pub is_first: bool,
 }
 
 /// What the budgets said of a call.
@@ -68,4 +89,37 @@ pub enum Ending {
     ProviderError,
     /// The gateway answered by itself.
     Refused,
+    /// The gateway ended the stream: a budget had no more.
+    Limited,
+}
+
+// === impl BudgetDecision ===
+
+impl BudgetDecision {
+    /// As it is written in metrics and logs: `store_failed`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::Denied => "denied",
+            Self::Lowered => "lowered",
+            Self::None => "none",
+            Self::Open => "open",
+            Self::StoreFailed => "store_failed",
+        }
+    }
+}
+
+// === impl Ending ===
+
+impl Ending {
+    /// As it is written in logs: `provider_error`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Cut => "cut",
+            Self::ProviderError => "provider_error",
+            Self::Refused => "refused",
+            Self::Limited => "limited",
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! Every answer that the gateway gives by itself: the one place where errors become responses.
 
+mod budget;
+
 use bytes::Bytes;
-use tollgate_budget::{AccountState, Denial};
 use tollgate_llm::{ErrorBody, InvalidRequest};
 
-use crate::charge::NoSubject;
+pub(crate) use budget::rate_limit_headers;
 
 /// An answer made by the gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,9 +19,6 @@ pub struct Reply {
     /// A word for logs: `budget_denied`.
     pub reason: &'static str,
 }
-
-/// Seconds after which a client should try again when the budget store does not answer.
-const STORE_RETRY_AFTER_S: u64 = 1;
 
 // === impl Reply ===
 
@@ -65,7 +63,7 @@ impl Reply {
             "invalid_request_error",
             Some("unknown_url"),
             format!(
-                "unknown request URL: {method} {path}; this gateway serves POST /v1/chat/completions and GET /v1/models"
+                "unknown request URL: {method} {path}; this gateway serves POST /v1/chat/completions, GET /v1/models and GET /v1/usage"
             ),
         )
     }
@@ -157,70 +155,6 @@ impl Reply {
         )
     }
 
-    pub(crate) fn missing_budget(route: &str, budget: &str) -> Self {
-        Self::error(
-            500,
-            "missing_budget",
-            "server_error",
-            Some("route_misconfigured"),
-            format!(
-                "route {route} names budget {budget}, which is not defined; a budget that cannot be enforced refuses"
-            ),
-        )
-    }
-
-    pub(crate) fn no_subject(lacks: &NoSubject) -> Self {
-        Self::error(
-            403,
-            "no_budget_subject",
-            "invalid_request_error",
-            Some("budget_subject_missing"),
-            format!(
-                "budget {} counts per {}, and this key's consumer has none",
-                lacks.budget, lacks.lacks
-            ),
-        )
-    }
-
-    pub(crate) fn budget_denied(
-        budget: &str,
-        subject: &str,
-        window: &str,
-        denial: &Denial,
-    ) -> Self {
-        let state = &denial.state;
-        let message = format!(
-            "token budget {budget} is exhausted for {subject}: {} of {} tokens per {window} are used and {} are held by requests in flight; this request needs at least {}; the window ends in {}",
-            state.settled,
-            state.limit,
-            state.held,
-            denial.needed,
-            reset_text(state.reset_ms),
-        );
-        let retry_after_s = state.reset_ms.div_ceil(1000).max(1);
-        let mut reply = Self::error(
-            429,
-            "budget_denied",
-            "tokens",
-            Some("rate_limit_exceeded"),
-            message,
-        )
-        .with("retry-after", retry_after_s.to_string());
-        reply.headers.extend(rate_limit_headers(state));
-        reply
-    }
-
-    pub(crate) fn store_failed() -> Self {
-        Self::error(
-            503,
-            "budget_store_failed",
-            "server_error",
-            Some("budget_store_unavailable"),
-            "the token budget cannot be checked right now".into(),
-        )
-        .with("retry-after", STORE_RETRY_AFTER_S.to_string())
-    }
-
     /// Too many calls are in flight.
     pub fn overloaded() -> Self {
         Self::error(
@@ -280,20 +214,8 @@ impl Reply {
     }
 }
 
-/// `x-ratelimit-*-tokens` for one account, as OpenAI names and writes them.
-pub(crate) fn rate_limit_headers(state: &AccountState) -> [(&'static str, String); 3] {
-    [
-        ("x-ratelimit-limit-tokens", state.limit.to_string()),
-        (
-            "x-ratelimit-remaining-tokens",
-            state.remaining().to_string(),
-        ),
-        ("x-ratelimit-reset-tokens", reset_text(state.reset_ms)),
-    ]
-}
-
 /// A time span as OpenAI writes it: `850ms`, `17s`, `6m0s`, `23h5m12s`.
-fn reset_text(ms: u64) -> String {
+pub(crate) fn reset_text(ms: u64) -> String {
     if ms < 1000 {
         return format!("{ms}ms");
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use tollgate_budget::{HoldRequest, Settlement};
+use tollgate_budget::{Account, HoldRequest, Settlement};
 use tollgate_llm::{BodyChange, ChatRequest, Usage, tokens};
 
 use crate::Reply;
@@ -21,6 +21,8 @@ pub enum Step {
     Raise(HoldRequest),
     /// Read the whole body, then call [`crate::Exchange::on_request_body`].
     ReadBody,
+    /// Ask the ledger what stands on these accounts, then call [`crate::Exchange::on_states`].
+    States(Vec<Account>),
     /// Answer the client; the request ends here.
     Reply(Reply),
 }
@@ -46,11 +48,20 @@ pub struct CountJob {
 
 /// What the host does with a piece of the answer.
 #[derive(Debug)]
-pub struct BodyStep {
-    /// What becomes of the piece.
-    pub change: BodyChange,
-    /// Set with the last piece: how the exchange ends.
-    pub end: Option<EndStep>,
+pub enum BodyStep {
+    /// The piece is dealt with.
+    Pass {
+        /// What becomes of the piece.
+        change: BodyChange,
+        /// Set with the last piece: how the exchange ends.
+        end: Option<EndStep>,
+    },
+    /// Before the piece goes on, ask the ledger for more ([`tollgate_budget::Store::raise`]), then
+    /// call [`crate::Exchange::on_top_up`].
+    TopUp(HoldRequest),
+    /// The stream is about to be ended: estimate what was used so far off the I/O threads, for the
+    /// client to be told, then call [`crate::Exchange::on_cut_estimated`].
+    Estimate(Box<EstimateJob>),
 }
 
 /// How an exchange ends.

@@ -12,7 +12,7 @@ use tollgate_bundle::{Bundle, Rule};
 
 use crate::{
     caller::{Caller, Identity},
-    charge::CompiledBudget,
+    charge::{CompiledBudget, RuleBudgets},
 };
 use matcher::Matcher;
 
@@ -37,9 +37,7 @@ pub(crate) struct Scope {
 #[derive(Debug)]
 pub(crate) struct CompiledRule {
     pub(crate) rule: Arc<Rule>,
-    pub(crate) budgets: Vec<Arc<CompiledBudget>>,
-    /// Ids of budgets that the bundle does not hold: such a rule refuses every request.
-    pub(crate) missing_budgets: Vec<String>,
+    pub(crate) budgets: Arc<RuleBudgets>,
     /// A key of the rule's namespace is required.
     pub(crate) keyed: bool,
     matcher: Matcher,
@@ -56,7 +54,10 @@ impl RouteTable {
         let budgets: HashMap<&str, Arc<CompiledBudget>> = bundle
             .budgets
             .iter()
-            .map(|(id, budget)| (id.as_str(), Arc::new(CompiledBudget::compile(budget))))
+            .map(|(id, budget)| {
+                let compiled = CompiledBudget::compile(budget, &mut problems);
+                (id.as_str(), Arc::new(compiled))
+            })
             .collect();
         let scopes = bundle
             .scopes
@@ -148,19 +149,12 @@ impl CompiledRule {
         budgets: &HashMap<&str, Arc<CompiledBudget>>,
         problems: &mut Vec<String>,
     ) -> Self {
-        let (found, missing): (Vec<_>, Vec<_>) = rule
-            .budgets
-            .iter()
-            .partition(|id| budgets.contains_key(id.as_str()));
-        for id in &missing {
+        let budgets = RuleBudgets::compile(rule, budgets);
+        for id in &budgets.missing {
             problems.push(format!("rule {}: budget {id} is not defined", rule.id));
         }
         Self {
-            budgets: found
-                .into_iter()
-                .filter_map(|id| budgets.get(id.as_str()).cloned())
-                .collect(),
-            missing_budgets: missing.into_iter().cloned().collect(),
+            budgets: Arc::new(budgets),
             keyed: keyed.contains(&rule.namespace),
             matcher: Matcher::compile(rule, problems),
             rule: Arc::new(rule.clone()),

@@ -2,13 +2,12 @@
 
 use std::borrow::Cow;
 
-use tollgate_budget::HoldRequest;
 use tollgate_bundle::{Api, Backend, CLUSTER_HEADER, EXCHANGE_HEADER};
-use tollgate_llm::{Target, translate};
+use tollgate_llm::{Target, tokens::Encoding, translate};
 
-use super::{Exchange, InputBound, RequestHead};
+use super::{Chat, Exchange, InputBound, RequestHead};
 use crate::{
-    Reply, charge,
+    Reply,
     step::{Forward, Step},
 };
 
@@ -56,7 +55,6 @@ impl Exchange {
     /// The proxy is about to try `backend_id` (a retry, or a first attempt that it sent elsewhere
     /// than planned): makes the original request ready for it.
     pub fn on_attempt(&mut self, backend_id: &str, now_ms: u64) -> Step {
-        let id = self.hold_id();
         let health = std::sync::Arc::clone(&self.input.health);
         let Some(chat) = &mut self.chat else {
             return self.refuse(Reply::internal("an attempt without a request"));
@@ -68,19 +66,17 @@ impl Exchange {
         if let Some(failed) = rule.backends.get(chat.backend) {
             health.failed(&failed.id, now_ms, None);
         }
-        chat.backend = index;
-        // Another model may make more tokens of the same text, and images cost it another price.
-        let bound = chat.cheap_bound();
-        let counted_for_both =
-            matches!(chat.bound, InputBound::Counted(_)) && chat.count_job().is_some();
-        if chat.receipt.is_some() && bound > chat.bound.tokens() && !counted_for_both {
-            chat.bound = InputBound::Cheap(bound);
-            return Step::Raise(HoldRequest {
-                id,
-                charges: charge::charges(&chat.dues, bound),
-                output_want: chat.output_want(),
-                output_min: chat.output_min(),
-            });
+        let dues_change = chat.budgets.vary && index != chat.backend;
+        let bound_rises = chat.move_to(index);
+        if dues_change {
+            match chat.dues_here(&mut self.would_deny) {
+                Ok(dues) => chat.next_dues = Some(dues),
+                Err(missing) => return self.refuse(Reply::no_subject(&missing)),
+            }
+            return self.ask_for_hold();
+        }
+        if chat.receipt.is_some() && bound_rises {
+            return self.ask_for_hold();
         }
         self.retry()
     }
@@ -122,18 +118,45 @@ impl Exchange {
             ready.body = Some(chat.body.clone());
         }
         chat.attempts = chat.attempts.saturating_add(1);
-        chat.answer = Some(tollgate_llm::Answer::new(
+        let mut answer = tollgate_llm::Answer::new(
             &backend.api,
             &chat.request,
             created,
             &format!("chatcmpl-{id:032x}"),
-        ));
+        );
+        if chat.top_ups.is_some() {
+            answer.may_be_cut();
+        }
+        chat.answer = Some(answer);
         let (present_path, unwanted) = match send {
             Send::Changes => (chat.path.as_str(), chat.unwanted.as_slice()),
             Send::Everything => ("", UNWANTED),
         };
         let forward = headers(backend, ready, present_path, unwanted);
         Ok((forward, backend.cluster.clone()))
+    }
+}
+
+// === impl Chat ===
+
+impl Chat {
+    /// Makes this the backend of the attempt; whether more input may have to be held for. Another
+    /// model may make more tokens of the same text, and images cost it another price.
+    fn move_to(&mut self, backend: usize) -> bool {
+        let before = Encoding::of_model(self.asked_model());
+        self.backend = backend;
+        (self.output_cap, self.refits) = (None, 0);
+        let is_counted = matches!(self.bound, InputBound::Counted(_));
+        let same_count = before.is_some() && before == Encoding::of_model(self.asked_model());
+        if is_counted && same_count && self.request.input.images == 0 {
+            return false;
+        }
+        let bound = self.cheap_bound();
+        if bound <= self.bound.tokens() {
+            return false;
+        }
+        self.bound = InputBound::Cheap(bound);
+        true
     }
 }
 

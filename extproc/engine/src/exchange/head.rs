@@ -22,10 +22,12 @@ pub trait RequestHead {
 enum Endpoint {
     ChatCompletions,
     Models,
+    Usage,
 }
 
 const CHAT_COMPLETIONS: &str = "/v1/chat/completions";
 const MODELS: &str = "/v1/models";
+const USAGE: &str = "/v1/usage";
 
 impl Exchange {
     /// Takes the request's headers; `end` is set when no body follows.
@@ -45,16 +47,22 @@ impl Exchange {
         match endpoint(head)? {
             Endpoint::Models => {
                 let reply = Reply::json(self.models(scope), "models");
-                self.status = reply.status;
-                self.ending = crate::Ending::Complete;
-                self.closed = true;
-                Ok(Step::Reply(reply))
+                Ok(self.answer_here(reply))
             }
+            Endpoint::Usage => Ok(self.ask_for_usage(scope, head)),
             Endpoint::ChatCompletions => {
                 self.check_body(head, end)?;
                 Ok(Step::ReadBody)
             }
         }
+    }
+
+    /// Ends the exchange with what was asked for.
+    pub(super) fn answer_here(&mut self, reply: Reply) -> Step {
+        self.status = reply.status;
+        self.ending = crate::Ending::Complete;
+        self.closed = true;
+        Step::Reply(reply)
     }
 
     fn check_body(&self, head: &impl RequestHead, end: bool) -> Result<(), Reply> {
@@ -103,8 +111,9 @@ fn endpoint(head: &impl RequestHead) -> Result<Endpoint, Reply> {
     match (method, path) {
         ("POST", CHAT_COMPLETIONS) => Ok(Endpoint::ChatCompletions),
         ("GET" | "HEAD", MODELS) => Ok(Endpoint::Models),
+        ("GET" | "HEAD", USAGE) => Ok(Endpoint::Usage),
         (_, CHAT_COMPLETIONS) => Err(Reply::wrong_method(method, path, "POST")),
-        (_, MODELS) => Err(Reply::wrong_method(method, path, "GET")),
+        (_, MODELS | USAGE) => Err(Reply::wrong_method(method, path, "GET")),
         _ => Err(Reply::unknown_path(method, path)),
     }
 }

@@ -3,10 +3,16 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use tollgate_budget::HoldReceipt;
 use tollgate_llm::{BodyChange, BodyReading};
 
 use super::Exchange;
-use crate::{reply::rate_limit_headers, step::BodyStep};
+use crate::{
+    Warning,
+    charge::{Due, Unit},
+    reply::rate_limit_headers,
+    step::BodyStep,
+};
 
 /// What the engine needs of the head of an answer.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +46,8 @@ const PROVIDER_HEADER: &str = "x-tollgate-provider";
 const MODEL_HEADER: &str = "x-tollgate-model";
 /// Header of an answer whose output limit was lowered to what the budget had left.
 const LOWERED_HEADER: &str = "x-tollgate-output-tokens-limit";
+/// Header of an answer that names the budgets of which much is used.
+const WARNING_HEADER: &str = "x-tollgate-budget-warning";
 
 impl Exchange {
     /// Takes the head of the answer.
@@ -77,9 +85,13 @@ impl Exchange {
             Some(answer) => answer.on_body(piece, end),
             None => BodyChange::Keep,
         };
-        BodyStep {
-            change,
-            end: end.then(|| self.finish()),
+        if end {
+            let end = Some(self.finish());
+            return BodyStep::Pass { change, end };
+        }
+        match self.top_up(change) {
+            Ok(change) => BodyStep::Pass { change, end: None },
+            Err(step) => step,
         }
     }
 
@@ -124,17 +136,46 @@ impl Exchange {
                 .set_headers
                 .push((LOWERED_HEADER, receipt.output_granted.to_string().into()));
         }
-        let tightest = receipt
-            .entries
-            .iter()
-            .map(|entry| &entry.state)
-            .min_by_key(|state| (state.remaining(), std::cmp::Reverse(state.reset_ms)));
-        if let Some(state) = tightest {
-            change.set_headers.extend(
-                rate_limit_headers(state)
-                    .into_iter()
-                    .map(|(name, value)| (name, value.into())),
-            );
+        if receipt.recorded {
+            change
+                .set_headers
+                .extend(tightest_headers(&chat.dues, receipt));
+        }
+        if !self.warnings.is_empty() {
+            change
+                .set_headers
+                .push((WARNING_HEADER, warning_text(&self.warnings).into()));
         }
     }
+}
+
+/// What is left on the tightest account that counts tokens, and on the tightest that counts
+/// requests. Shadow budgets are not the caller's business.
+fn tightest_headers(
+    dues: &[Due],
+    receipt: &HoldReceipt,
+) -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
+    let tightest = |unit: &'static Unit| {
+        let tightest = dues
+            .iter()
+            .zip(&receipt.entries)
+            .filter(|(due, _)| !due.budget.is_shadow() && due.budget.meter.counts(unit))
+            .map(|(_, entry)| &entry.state)
+            .min_by_key(|state| (state.remaining(), std::cmp::Reverse(state.reset_ms)))?;
+        Some(rate_limit_headers(unit, tightest))
+    };
+    [&Unit::Tokens, &Unit::Requests]
+        .into_iter()
+        .filter_map(tightest)
+        .flatten()
+        .map(|(name, value)| (name, value.into()))
+}
+
+/// `default/daily at 85%, default/team at 92%`
+fn warning_text(warnings: &[Warning]) -> String {
+    let texts: Vec<String> = warnings
+        .iter()
+        .map(|warning| format!("{} at {}%", warning.budget, warning.percent))
+        .collect();
+    texts.join(", ")
 }

@@ -7,8 +7,8 @@ use super::Exchange;
 use crate::{
     CallRecord, Ending,
     caller::ANONYMOUS,
-    charge,
-    step::{EndStep, EstimateJob},
+    charge::{self, Used},
+    step::EndStep,
 };
 
 impl Exchange {
@@ -20,15 +20,15 @@ impl Exchange {
         }
         let sent = self.chat.as_ref().is_some_and(|chat| chat.attempts > 0);
         if self.ending == Ending::Refused || !sent {
-            return self.settle(None);
+            return self.settle(Used::Nothing);
         }
         self.conclude()
     }
 
-    /// Takes the result of an [`EstimateJob`].
+    /// Takes the result of an [`crate::EstimateJob`].
     pub fn on_estimated(&mut self, usage: Usage) -> EndStep {
         self.estimated = Some(usage);
-        self.settle(Some(usage))
+        self.settle(Used::Tokens(usage))
     }
 
     /// The answer is complete.
@@ -42,44 +42,53 @@ impl Exchange {
 
     fn conclude(&mut self) -> EndStep {
         let Some(chat) = &self.chat else {
-            return self.settle(None);
+            return self.settle(Used::Nothing);
         };
+        if self.status >= 400 {
+            self.ending = Ending::ProviderError;
+            // A provider's own failure, or the proxy's in its place, costs nothing; what it
+            // refuses was a request.
+            let is_failure = self.status >= 500 || self.status == 429;
+            return self.settle(if is_failure {
+                Used::Nothing
+            } else {
+                Used::Request
+            });
+        }
         let outcome = chat
             .answer
             .as_ref()
             .map(tollgate_llm::Answer::outcome)
             .unwrap_or_default();
-        if self.status >= 400 {
-            self.ending = Ending::ProviderError;
-            return self.settle(None);
-        }
         // An error after the head, or a body that cannot be read: the provider has taken the
         // prompt, whatever its API.
         if outcome.failed.is_some() {
             self.ending = Ending::ProviderError;
+        } else if chat.top_ups.as_ref().is_some_and(|top_ups| top_ups.is_cut) {
+            self.ending = Ending::Limited;
         }
         match outcome.usage {
-            Some(usage) if outcome.complete => self.settle(Some(usage)),
-            reported => EndStep::Estimate(Box::new(EstimateJob {
-                model: chat.asked_model().to_string(),
-                request: chat.request.clone(),
-                body: chat.body.clone(),
-                generated: outcome.generated,
-                reported,
-            })),
+            Some(usage) if outcome.complete => self.settle(Used::Tokens(usage)),
+            _ => EndStep::Estimate(Box::new(chat.estimate_job(outcome))),
         }
     }
 
-    fn settle(&mut self, usage: Option<Usage>) -> EndStep {
+    fn settle(&mut self, used: Used) -> EndStep {
         self.closed = true;
-        self.final_usage = usage;
+        self.final_usage = match used {
+            Used::Tokens(usage) => Some(usage),
+            Used::Request | Used::Nothing => None,
+        };
         let Some(chat) = &mut self.chat else {
             return EndStep::Done;
         };
-        match chat.receipt.take() {
-            Some(receipt) => EndStep::Settle(charge::settlement(&chat.dues, receipt, usage)),
-            None => EndStep::Done,
-        }
+        let Some(receipt) = chat.receipt.take() else {
+            return EndStep::Done;
+        };
+        let (settlement, not_measured) =
+            charge::settlement(&chat.dues, chat.names(), receipt, used);
+        self.not_measured = not_measured;
+        EndStep::Settle(settlement)
     }
 
     /// What is told of this call; complete once the exchange is closed.
@@ -111,6 +120,12 @@ impl Exchange {
             estimated: self.estimated.is_some(),
             budget: self.budget,
             denied_by: self.denied_by.clone(),
+            would_deny: self.would_deny.iter().map(ToString::to_string).collect(),
+            warnings: self.warnings.clone(),
+            not_measured: self.not_measured.clone(),
+            top_ups: chat
+                .and_then(|chat| chat.top_ups.as_ref())
+                .map_or(0, |top_ups| top_ups.granted),
             attempts: chat.map_or(0, |chat| chat.attempts),
             status: self.status,
             stream: chat.is_some_and(|chat| chat.request.stream),

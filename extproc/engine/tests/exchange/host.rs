@@ -16,8 +16,8 @@ use tollgate_bundle::{
     OnStoreFailure, Rule, Scope, Subject, ValueMatch, WindowKind,
 };
 use tollgate_engine::{
-    CallRecord, EndStep, Exchange, ExchangeInput, Forward, Health, Reply, RequestHead,
-    ResponseHead, RouteTable, Step,
+    BodyStep, CallRecord, EndStep, Exchange, ExchangeInput, Forward, Health, Reply, RequestHead,
+    ResponseHead, ResponseHeadChange, RouteTable, Step, Warned,
 };
 use tollgate_llm::BodyChange;
 use tollgate_secret::Secret;
@@ -25,6 +25,7 @@ use tollgate_secret::Secret;
 pub(crate) struct Host {
     pub(crate) store: MemoryStore,
     pub(crate) health: Arc<Health>,
+    pub(crate) warned: Arc<Warned>,
     pub(crate) table: Arc<RouteTable>,
     next_id: AtomicI64,
 }
@@ -57,6 +58,7 @@ impl Host {
         Self {
             store: MemoryStore::new(Clock::new(|| NOW_MS), Bounds::default()),
             health: Arc::default(),
+            warned: Arc::default(),
             table: Arc::new(table),
             next_id: AtomicI64::new(1),
         }
@@ -66,6 +68,7 @@ impl Host {
         Exchange::new(ExchangeInput {
             table: Arc::clone(&self.table),
             health: Arc::clone(&self.health),
+            warned: Arc::clone(&self.warned),
             scope: "scope".into(),
             id: self.next_id.fetch_add(1, Ordering::Relaxed) as u128,
             created: 1_795_262_400,
@@ -94,6 +97,7 @@ impl Host {
                 Step::Count(job) => exchange.on_counted(job.run()),
                 Step::Hold(request) => exchange.on_hold(self.store.hold_now(&request)),
                 Step::Raise(request) => exchange.on_hold(self.store.raise_now(&request)),
+                Step::States(accounts) => exchange.on_states(Ok(self.store.states_now(&accounts))),
                 Step::Forward(forward) => return Rest::Forward(forward),
                 Step::Reply(reply) => return Rest::Reply(reply),
                 Step::ReadBody => panic!("the body was read already"),
@@ -117,12 +121,19 @@ impl Host {
         let mut seen = String::new();
         for (index, piece) in pieces.iter().enumerate() {
             let last = end == End::Complete && index + 1 == pieces.len();
-            let step = exchange.on_response_body(&Bytes::from(piece.to_string()), last);
-            match step.change {
+            let mut step = exchange.on_response_body(&Bytes::from(piece.to_string()), last);
+            let (change, end) = loop {
+                step = match step {
+                    BodyStep::Pass { change, end } => break (change, end),
+                    BodyStep::TopUp(request) => exchange.on_top_up(self.store.raise_now(&request)),
+                    BodyStep::Estimate(job) => exchange.on_cut_estimated(job.run()),
+                };
+            };
+            match change {
                 BodyChange::Keep => seen.push_str(piece),
                 BodyChange::Replace(bytes) => seen.push_str(std::str::from_utf8(&bytes).unwrap()),
             }
-            if let Some(end) = step.end {
+            if let Some(end) = end {
                 self.conclude(exchange, end);
             }
         }
@@ -170,14 +181,14 @@ impl RequestHead for Headers {
     }
 }
 
-fn head(exchange: &mut Exchange, status: u16, content_type: &str) {
+pub(crate) fn head(exchange: &mut Exchange, status: u16, content_type: &str) -> ResponseHeadChange {
     let head = ResponseHead {
         status,
         content_type: Some(content_type),
         retry_after: None,
         end: false,
     };
-    exchange.on_response_head(head, 0);
+    exchange.on_response_head(head, 0)
 }
 
 pub(crate) fn headers(pairs: &[(&str, &str)]) -> Headers {
@@ -299,6 +310,7 @@ pub(crate) fn with_rule<const N: usize>(rule: Rule, budgets: [(String, Budget); 
             vec![consumer("alice", Some("search")), consumer("bob", None)],
         )]),
         budgets: BTreeMap::from(budgets),
+        ..Bundle::default()
     }
 }
 
