@@ -1,8 +1,8 @@
 //! Renders one gateway's IR as Envoy resources: pure, total and deterministic. Fed by
 //! `translate`, read by `snapshot`.
 //!
-//! No protobuf map in a resource has more than one entry: prost encodes maps in random order,
-//! and the version of a resource is a hash of its encoding.
+//! No protobuf map in a resource has more than one entry but those of `value::filter_configs`:
+//! prost encodes maps in random order, and the version of a resource is a hash of its encoding.
 
 mod ai_cluster;
 mod ai_route;
@@ -16,6 +16,8 @@ mod http_route;
 mod listener;
 mod local_reply;
 mod names;
+mod own_service;
+mod rate_limit;
 mod redirect;
 mod retry;
 mod rewrite;
@@ -36,7 +38,7 @@ pub struct Resources {
     pub listeners: BTreeMap<String, envoy::listener::Listener>,
     /// One for each listener, under its name.
     pub routes: BTreeMap<String, envoy::route::RouteConfiguration>,
-    /// Backends, and the ext_proc service.
+    /// Backends, and services of our own.
     pub clusters: BTreeMap<String, envoy::cluster::Cluster>,
     /// Endpoints of those clusters whose endpoints are all addresses.
     pub endpoints: BTreeMap<String, envoy::endpoint::ClusterLoadAssignment>,
@@ -81,10 +83,12 @@ pub fn build(gateway: &ir::Gateway, options: &BuildOptions) -> Resources {
         }
     }
     let ai = listeners.iter().any(listener::has_ai);
-    if ai {
-        for cluster in ext_proc::build_clusters(options) {
-            resources.clusters.insert(cluster.name.clone(), cluster);
-        }
+    let limited = |listener| rate_limit::Kinds::of_listener(listener).global;
+    let extproc = ai.then(|| ext_proc::build_clusters(options));
+    let ratelimit = listeners.iter().any(limited);
+    let ratelimit = ratelimit.then(|| rate_limit::build_cluster(options));
+    for cluster in extproc.into_iter().flatten().chain(ratelimit) {
+        resources.clusters.insert(cluster.name.clone(), cluster);
     }
     resources
 }

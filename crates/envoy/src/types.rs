@@ -20,6 +20,8 @@ pub use pb::envoy::config::core::v3 as core;
 pub use pb::envoy::config::endpoint::v3 as endpoint;
 /// Listeners.
 pub use pb::envoy::config::listener::v3 as listener;
+/// Where the rate limit service is.
+pub use pb::envoy::config::ratelimit::v3 as ratelimit_config;
 /// Route configurations.
 pub use pb::envoy::config::route::v3 as route;
 
@@ -39,6 +41,10 @@ pub use pb::envoy::extensions::filters::common::matcher::action::v3 as matcher_a
 pub use pb::envoy::extensions::filters::http::ext_proc::v3 as ext_proc_filter;
 /// Header mutation: the filter.
 pub use pb::envoy::extensions::filters::http::header_mutation::v3 as header_mutation;
+/// Rate limits that the proxy counts itself: the filter.
+pub use pb::envoy::extensions::filters::http::local_ratelimit::v3 as local_ratelimit_filter;
+/// Rate limits that a service counts: the filter. The service is [`ratelimit`].
+pub use pb::envoy::extensions::filters::http::ratelimit::v3 as ratelimit_filter;
 /// The router filter.
 pub use pb::envoy::extensions::filters::http::router::v3 as router;
 /// The last filter of an upstream filter chain.
@@ -61,7 +67,9 @@ pub use pb::envoy::extensions::transport_sockets::tls::v3 as tls;
 pub use pb::envoy::extensions::upstreams::http::v3 as upstream_http;
 /// Envoy's own matchers.
 pub use pb::envoy::r#type::matcher::v3 as matcher;
-/// HTTP value types: status codes.
+/// Paths into metadata.
+pub use pb::envoy::r#type::metadata::v3 as metadata_type;
+/// Value types: status codes, percentages, token buckets.
 pub use pb::envoy::r#type::v3 as http_type;
 /// xDS core types: extensions named in xDS matchers.
 pub use pb::xds::core::v3 as xds_core;

@@ -11,8 +11,8 @@ use envoy::route::{
     header_matcher::HeaderMatchSpecifier, route, route_action, route_match::PathSpecifier,
 };
 
-use super::value::{duration_ms, metadata, prefix};
-use super::{ext_proc, names, retry};
+use super::value::{duration_ms, filter_configs, metadata, prefix};
+use super::{ext_proc, names, rate_limit, retry};
 
 /// Silence of a provider within an answer, where a route says nothing.
 const IDLE_MS: u64 = 300_000;
@@ -33,7 +33,7 @@ pub(super) fn build_ai_routes(host: &ir::VirtualHost, ai: &ir::AiScope) -> Vec<R
         .iter()
         .map(|path| PathSpecifier::Path((*path).to_string()))
         .chain([PathSpecifier::Prefix(ENTRY_PREFIX.to_string())])
-        .map(|path| build_entry(host, path));
+        .map(|path| build_entry(host, path, rate_limit::Kinds::of_scope(ai)));
     let mut routes: Vec<Route> = pinned.chain(entries).collect();
     if host.routes.is_empty() {
         routes.push(build_rest());
@@ -48,6 +48,7 @@ fn build_pinned(host: &ir::VirtualHost, rule: &ir::AiRule) -> Route {
         destinations: _,
         timeouts,
         retry,
+        rate_limits,
     } = rule;
     let chosen = HeaderMatcher {
         name: CLUSTER_HEADER.to_string(),
@@ -80,7 +81,11 @@ fn build_pinned(host: &ir::VirtualHost, rule: &ir::AiRule) -> Route {
             ..RouteMatch::default()
         }),
         // The answer is looked at under the route that is current then: this one.
-        typed_per_filter_config: ext_proc::build_route_override(&host.name),
+        typed_per_filter_config: filter_configs(
+            rate_limit::build_route(rate_limits.as_ref())
+                .into_iter()
+                .chain([ext_proc::build_route_override(&host.name)]),
+        ),
         action: Some(route::Action::Route(action)),
         ..ai_base()
     }
@@ -91,7 +96,7 @@ fn build_pinned(host: &ir::VirtualHost, rule: &ir::AiRule) -> Route {
 ///
 /// A cluster that does not exist, and not a direct response: a virtual host's limit on request
 /// bodies holds only on routes with a cluster (docs/adr/0002).
-fn build_entry(host: &ir::VirtualHost, path: PathSpecifier) -> Route {
+fn build_entry(host: &ir::VirtualHost, path: PathSpecifier, limits: rate_limit::Kinds) -> Route {
     let text = match &path {
         PathSpecifier::Path(text) => text.clone(),
         _ => format!("{ENTRY_PREFIX}*"),
@@ -102,7 +107,11 @@ fn build_entry(host: &ir::VirtualHost, path: PathSpecifier) -> Route {
             path_specifier: Some(path),
             ..RouteMatch::default()
         }),
-        typed_per_filter_config: ext_proc::build_route_override(&host.name),
+        typed_per_filter_config: filter_configs(
+            rate_limit::build_entry(limits)
+                .into_iter()
+                .chain([ext_proc::build_route_override(&host.name)]),
+        ),
         action: Some(route::Action::Route(RouteAction {
             cluster_specifier: Some(route_action::ClusterSpecifier::Cluster(
                 names::NO_CLUSTER.to_string(),

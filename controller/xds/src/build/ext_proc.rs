@@ -1,14 +1,11 @@
 //! The ext_proc filter of the listener, what AI routes override of it, and the clusters of the
 //! service behind it.
 
-use std::collections::HashMap;
-
 use tollgate_bundle::{BACKEND_METADATA_NAMESPACE, SCOPE_METADATA};
 use tollgate_envoy as envoy;
 
-use envoy::cluster::{Cluster, cluster};
-use envoy::core::{GrpcService, HeaderValue, Http2ProtocolOptions, grpc_service};
-use envoy::endpoint::ClusterLoadAssignment;
+use envoy::cluster::Cluster;
+use envoy::core::HeaderValue;
 use envoy::ext_proc_filter::{
     ExtProcOverrides, ExtProcPerRoute, ExternalProcessor, MetadataOptions, ProcessingMode,
     ext_proc_per_route, metadata_options::MetadataNamespaces, processing_mode as mode,
@@ -16,14 +13,9 @@ use envoy::ext_proc_filter::{
 use envoy::mutation::HeaderMutationRules;
 use envoy::well_known::Any;
 
-use super::value::{duration_ms, pipe, uint32, yes};
-use super::{BuildOptions, cluster as clusters, endpoint, names};
-
-/// HTTP/2 windows towards the service: a body of many MiB crosses the socket without waiting.
-const STREAM_WINDOW_BYTES: u32 = 16 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 256 << 20;
-/// The service is on this machine.
-const CONNECT_TIMEOUT_MS: u64 = 1_000;
+use super::own_service::{build_grpc_service, build_service_cluster};
+use super::value::{duration_ms, yes};
+use super::{BuildOptions, names};
 
 /// The filter on the way in: sees request and answer whole, until it asks for a stream.
 pub(super) fn build_filter(options: &BuildOptions) -> ExternalProcessor {
@@ -72,15 +64,7 @@ fn build_processor(cluster: &str, options: &BuildOptions) -> ExternalProcessor {
         ..MetadataNamespaces::default()
     };
     ExternalProcessor {
-        grpc_service: Some(GrpcService {
-            target_specifier: Some(grpc_service::TargetSpecifier::EnvoyGrpc(
-                grpc_service::EnvoyGrpc {
-                    cluster_name: cluster.to_string(),
-                    ..grpc_service::EnvoyGrpc::default()
-                },
-            )),
-            ..GrpcService::default()
-        }),
+        grpc_service: Some(build_grpc_service(cluster)),
         failure_mode_allow: false,
         message_timeout: Some(timeout),
         max_message_timeout: Some(timeout),
@@ -99,7 +83,7 @@ fn build_processor(cluster: &str, options: &BuildOptions) -> ExternalProcessor {
 }
 
 /// Switches the filter on for a route, and tells the service which scope it is.
-pub(super) fn build_route_override(scope: &str) -> HashMap<String, Any> {
+pub(super) fn build_route_override(scope: &str) -> (&'static str, Any) {
     let overrides = ExtProcOverrides {
         grpc_initial_metadata: vec![HeaderValue {
             key: SCOPE_METADATA.to_string(),
@@ -111,39 +95,11 @@ pub(super) fn build_route_override(scope: &str) -> HashMap<String, Any> {
     let per_route = ExtProcPerRoute {
         r#override: Some(ext_proc_per_route::Override::Overrides(overrides)),
     };
-    [(names::EXT_PROC_FILTER.to_string(), envoy::pack(&per_route))].into()
+    (names::EXT_PROC_FILTER, envoy::pack(&per_route))
 }
 
 /// One cluster for each of the two filters, both at the same socket.
 pub(super) fn build_clusters(options: &BuildOptions) -> [Cluster; 2] {
-    [names::EXTPROC_CLUSTER, names::EXTPROC_RETRY_CLUSTER].map(|name| build_cluster(name, options))
-}
-
-fn build_cluster(name: &str, options: &BuildOptions) -> Cluster {
-    let http2 = Http2ProtocolOptions {
-        initial_stream_window_size: uint32(STREAM_WINDOW_BYTES),
-        initial_connection_window_size: uint32(CONNECTION_WINDOW_BYTES),
-        ..Http2ProtocolOptions::default()
-    };
-    let assignment = ClusterLoadAssignment {
-        cluster_name: name.to_string(),
-        endpoints: vec![endpoint::locality(vec![endpoint::at(pipe(
-            &options.extproc_socket,
-        ))])],
-        ..ClusterLoadAssignment::default()
-    };
-    Cluster {
-        name: name.to_string(),
-        connect_timeout: Some(duration_ms(CONNECT_TIMEOUT_MS)),
-        cluster_discovery_type: Some(cluster::ClusterDiscoveryType::Type(
-            cluster::DiscoveryType::Static.into(),
-        )),
-        load_assignment: Some(assignment),
-        circuit_breakers: Some(clusters::build_circuit_breakers()),
-        typed_extension_protocol_options: clusters::http_options(
-            clusters::HttpOptions::Http2(Box::new(http2)),
-            Vec::new(),
-        ),
-        ..Cluster::default()
-    }
+    [names::EXTPROC_CLUSTER, names::EXTPROC_RETRY_CLUSTER]
+        .map(|name| build_service_cluster(name, &options.extproc_socket))
 }

@@ -8,8 +8,8 @@ use envoy::route::{
     weighted_cluster::{ClusterWeight, cluster_weight},
 };
 
-use super::value::{duration_ms, uint32};
-use super::{header_filter, http_match, names, redirect, retry, rewrite};
+use super::value::{duration_ms, filter_configs, uint32};
+use super::{header_filter, http_match, names, rate_limit, redirect, retry, rewrite};
 
 /// Renders a route of a listener on this port.
 pub(super) fn build_http_route(route: &ir::HttpRoute, listener_port: u16) -> Route {
@@ -20,6 +20,7 @@ pub(super) fn build_http_route(route: &ir::HttpRoute, listener_port: u16) -> Rou
         action,
         timeouts,
         retry,
+        rate_limits,
     } = route;
     let action =
         match action {
@@ -48,6 +49,7 @@ pub(super) fn build_http_route(route: &ir::HttpRoute, listener_port: u16) -> Rou
         request_headers_to_remove: headers.request_remove,
         response_headers_to_add: headers.response_add,
         response_headers_to_remove: headers.response_remove,
+        typed_per_filter_config: filter_configs(rate_limit::build_route(rate_limits.as_ref())),
         ..Route::default()
     }
 }

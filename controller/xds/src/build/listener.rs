@@ -11,7 +11,7 @@ use envoy::listener::{Filter, FilterChain, Listener, filter};
 use envoy::mutation::{HeaderMutation, header_mutation};
 
 use super::value::{ads, duration_ms, prefix, socket_address, uint32, yes};
-use super::{BuildOptions, ext_proc, local_reply, names};
+use super::{BuildOptions, ext_proc, local_reply, names, rate_limit};
 
 /// How long a stream may be silent in both directions. Routes can say otherwise.
 const STREAM_IDLE_MS: u64 = 300_000;
@@ -76,8 +76,10 @@ fn build_manager(listener: &ir::Listener, options: &BuildOptions) -> HttpConnect
         merge_slashes: true,
         path_with_escaped_slashes_action: hcm::PathWithEscapedSlashesAction::UnescapeAndRedirect
             .into(),
-        local_reply_config: has_ai(listener)
-            .then(|| local_reply::build_local_replies(options.body_bytes_max)),
+        local_reply_config: has_ai(listener).then(|| {
+            let limits = rate_limit::Kinds::of_ai(listener);
+            local_reply::build_local_replies(options.body_bytes_max, limits)
+        }),
         ..HttpConnectionManager::default()
     }
 }
@@ -99,6 +101,7 @@ fn build_filters(listener: &ir::Listener, options: &BuildOptions) -> Vec<HttpFil
             ..HttpFilter::default()
         });
     }
+    filters.extend(rate_limit::build_filters(listener));
     filters.push(HttpFilter {
         name: "envoy.filters.http.router".to_string(),
         config_type: Some(http_filter::ConfigType::TypedConfig(envoy::pack(&router))),

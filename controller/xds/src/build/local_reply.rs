@@ -14,6 +14,7 @@ use envoy::core::{SubstitutionFormatString, substitution_format_string::Format};
 use envoy::hcm::{LocalReplyConfig, ResponseMapper};
 
 use super::names::AI_METADATA_KEY;
+use super::rate_limit::Kinds;
 use super::value::inline_text;
 
 struct Reply {
@@ -24,11 +25,38 @@ struct Reply {
     code: &'static str,
 }
 
-pub(super) fn build_local_replies(body_bytes_max: u64) -> LocalReplyConfig {
+/// `limits`: those of the listener's AI rules.
+pub(super) fn build_local_replies(body_bytes_max: u64, limits: Kinds) -> LocalReplyConfig {
+    let limited = limits.any().then(rate_limit_replies);
     LocalReplyConfig {
-        mappers: replies(body_bytes_max).iter().map(build_mapper).collect(),
+        mappers: limited
+            .into_iter()
+            .flatten()
+            .chain(replies(body_bytes_max))
+            .map(|reply| build_mapper(&reply))
+            .collect(),
         ..LocalReplyConfig::default()
     }
+}
+
+/// Before the others.
+fn rate_limit_replies() -> [Reply; 2] {
+    [
+        Reply {
+            condition: "response.code == 429",
+            message:
+                "a rate limit of this route is used up; the header retry-after says for how long"
+                    .to_string(),
+            kind: "requests",
+            code: "rate_limit_exceeded",
+        },
+        Reply {
+            condition: "response.code == 503 && response.code_details == 'rate_limiter_error'",
+            message: "the rate limits of this route cannot be checked now".to_string(),
+            kind: "server_error",
+            code: "rate_limit_unavailable",
+        },
+    ]
 }
 
 /// In order: the first whose condition holds answers.

@@ -7,11 +7,20 @@ pub(super) const EXTPROC_CLUSTER: &str = "tollgate-extproc";
 /// cluster crash Envoy 1.40 (docs/adr/0002).
 pub(super) const EXTPROC_RETRY_CLUSTER: &str = "tollgate-extproc-retry";
 
+/// Cluster of the rate limit service.
+pub(super) const RATE_LIMIT_CLUSTER: &str = "tollgate-ratelimit";
+
 /// Never exists: what goes there is answered with the route's `cluster_not_found_response_code`.
 pub(super) const NO_CLUSTER: &str = "tollgate-none";
 
 /// The ext_proc filter; the key of its per-route configuration.
 pub(super) const EXT_PROC_FILTER: &str = "envoy.filters.http.ext_proc";
+
+/// The filter that asks the rate limit service; the key of its per-route configuration.
+pub(super) const RATE_LIMIT_FILTER: &str = "envoy.filters.http.ratelimit";
+
+/// The filter that counts in the proxy; the key of its per-route configuration.
+pub(super) const LOCAL_RATE_LIMIT_FILTER: &str = "envoy.filters.http.local_ratelimit";
 
 /// Secret with the machine's own authorities.
 pub(super) const SYSTEM_CA_SECRET: &str = "ca/system";

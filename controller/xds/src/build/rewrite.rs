@@ -77,7 +77,7 @@ fn substitute(expression: &str, text: &str) -> RegexMatchAndSubstitute {
     }
 }
 
-fn escape_regex(text: &str) -> String {
+pub(super) fn escape_regex(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         if r"\.+*?()|[]{}^$".contains(character) {

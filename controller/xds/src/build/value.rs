@@ -1,12 +1,13 @@
 //! Small protobuf values: durations, wrappers, metadata, matchers, addresses.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use tollgate_envoy as envoy;
 
 use envoy::core::{Address, Metadata, address, config_source};
 use envoy::matcher::{RegexMatcher, StringMatcher, string_matcher::MatchPattern};
-use envoy::well_known::{BoolValue, Duration, Struct, UInt32Value, UInt64Value, Value, value};
+use envoy::well_known::{Any, BoolValue, Duration, Struct, UInt32Value, UInt64Value, Value, value};
 
 pub(super) fn duration_ms(ms: u64) -> Duration {
     let seconds = i64::try_from(ms / 1000).unwrap_or(i64::MAX);
@@ -64,6 +65,24 @@ pub(super) fn single_field(key: &str, text: &str) -> Struct {
     };
     Struct {
         fields: [(key.to_string(), value)].into(),
+    }
+}
+
+/// Configurations of filters for a route, in an order of their own: they are encoded in the order
+/// in which the map gives them, and the version of a resource is a hash of its encoding. The order
+/// of a map depends on the seed that it was made with, so one with a fitting seed is looked for.
+pub(super) fn filter_configs(
+    configs: impl IntoIterator<Item = (&'static str, Any)>,
+) -> HashMap<String, Any> {
+    let configs: BTreeMap<&str, Any> = configs.into_iter().collect();
+    loop {
+        let map: HashMap<String, Any> = configs
+            .iter()
+            .map(|(name, config)| ((*name).to_string(), config.clone()))
+            .collect();
+        if map.keys().is_sorted() {
+            return map;
+        }
     }
 }
 

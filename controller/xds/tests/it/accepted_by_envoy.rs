@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::envoy::{Envoy, free_port};
 use crate::support::ir::{forward, gateway, host, listener, local, prefix, route, with_tls};
-use crate::support::{rich, upstream};
+use crate::support::{limited, rich, upstream};
 use serde_json::Value;
 use tollgate_ir as ir;
 
@@ -75,6 +75,15 @@ async fn everything_that_the_ir_can_say_about_http_is_accepted() {
 async fn everything_that_the_ir_can_say_about_ai_is_accepted() {
     let mut gateway = rich::ai();
     gateway.listeners[0].port = free_port();
+    Envoy::start(&gateway).await;
+}
+
+#[tokio::test]
+async fn everything_that_the_ir_can_say_about_rate_limits_is_accepted() {
+    let mut gateway = limited::limited();
+    for listener in &mut gateway.listeners {
+        listener.port = free_port();
+    }
     Envoy::start(&gateway).await;
 }
 

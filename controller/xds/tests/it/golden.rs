@@ -2,7 +2,7 @@
 //! accepts; read the difference before.
 
 use crate::support::ir::{ai_rule, gateway, host, listener, local};
-use crate::support::rich;
+use crate::support::{limited, rich};
 use insta::assert_yaml_snapshot;
 use tollgate_ir as ir;
 use tollgate_xds::{
@@ -25,6 +25,28 @@ fn http_routes() {
 #[test]
 fn ai_routes() {
     assert_yaml_snapshot!(rendered(&rich::ai()));
+}
+
+#[test]
+fn rate_limits() {
+    assert_yaml_snapshot!(rendered(&limited::limited()));
+}
+
+#[test]
+fn what_the_rate_limit_service_is_told() {
+    assert_yaml_snapshot!(limited::limited().bundle().rate_limits);
+}
+
+#[test]
+fn a_listener_without_rate_limits_has_no_filter_and_no_cluster_of_them() {
+    for gateway in [rich::http(), rich::ai()] {
+        let text = rendered(&gateway).to_string();
+        assert!(
+            !text.contains("ratelimit") && !text.contains("rate_limit"),
+            "{text}"
+        );
+        assert!(gateway.bundle().rate_limits.is_empty());
+    }
 }
 
 #[test]
@@ -60,7 +82,7 @@ fn a_rule_whose_backends_are_all_invalid_has_no_cluster_and_no_pinned_route() {
 /// sent again and again.
 #[test]
 fn equal_gateways_give_equal_encodings() {
-    for make in [rich::http, rich::ai] {
+    for make in [rich::http, rich::ai, limited::limited] {
         let first = Snapshot::new(&build(&make(), &options()));
         for _ in 0..20 {
             assert_eq!(Snapshot::new(&build(&make(), &options())), first);

@@ -123,6 +123,7 @@ pub(crate) fn ai_rule(id: &str, destinations: Vec<Option<ir::Destination>>) -> i
                 prefix: "v1".to_string(),
             },
             credential: None,
+            budgets: Vec::new(),
             invalid: destination.is_none().then(|| "no such backend".to_string()),
         }
     });

@@ -176,7 +176,7 @@ fn rewritten_whole() -> ir::HttpRoute {
     route
 }
 
-fn failing() -> ir::HttpRoute {
+pub(crate) fn failing() -> ir::HttpRoute {
     let action = ir::HttpAction::Fail {
         status: 500,
         reason: "filter: no such object".to_string(),
