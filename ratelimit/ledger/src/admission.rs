@@ -1,7 +1,7 @@
 //! Admission: memory of spent accounts, breaker, store within its deadline, failure mode.
 
 use tokio::time::{Instant, timeout};
-use tollgate_budget::{HoldOutcome, HoldReceipt, HoldRequest, StoreError};
+use tollgate_budget::{HoldOutcome, HoldRequest, StoreError};
 
 use crate::{
     lease::{self, Local},
@@ -32,14 +32,6 @@ impl Ledger {
         request: &HoldRequest,
         admission: Admission,
     ) -> Result<HoldOutcome, StoreError> {
-        if request.charges.is_empty() {
-            return Ok(HoldOutcome::Granted(HoldReceipt {
-                id: request.id,
-                output_granted: request.output_want,
-                entries: Vec::new(),
-                recorded: true,
-            }));
-        }
         // A raise is not denied for what its own hold has.
         if admission == Admission::Hold
             && let Some(denial) = self.denied.find(request, self.clock.now_ms())

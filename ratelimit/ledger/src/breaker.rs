@@ -198,6 +198,8 @@ impl Drop for Pass<'_> {
             && let Some(open) = self.breaker.open.lock().as_mut()
         {
             open.probing = false;
+            // Callers that go away must not make probes frequent.
+            open.probe_at = Instant::now() + jittered(BACKOFF_MIN);
         }
     }
 }

@@ -25,9 +25,18 @@ pub(crate) struct DeniedAccounts {
 struct Spent {
     account: Account,
     state: AccountState,
+    /// What was needed when it was denied.
+    needed: u64,
     retry_ms: u64,
     since_ms: i64,
     until_ms: i64,
+}
+
+/// When something is free again, and since when that is known.
+#[derive(Clone, Copy)]
+struct Times {
+    retry_ms: u64,
+    now_ms: i64,
 }
 
 // === impl DeniedAccounts ===
@@ -41,7 +50,8 @@ impl DeniedAccounts {
         }
     }
 
-    /// The denial of a request that needs more than an account has left, as far as is known. The
+    /// The denial of a request that needs more than an account has left, as far as is known: of
+    /// several the one that frees latest, but the store might name one that is not known here. The
     /// limit is the request's: a raised one is not denied from here.
     pub(crate) fn find(&self, request: &HoldRequest, now_ms: i64) -> Option<Denial> {
         let mut tightest: Option<Denial> = None;
@@ -54,7 +64,9 @@ impl DeniedAccounts {
             };
             let needed = needed(request, charge);
             let limit = charge.account.limit;
-            if !is_beyond(&spent.state, limit, needed) {
+            let is_sliding = matches!(charge.account.window, WindowKind::Sliding(_));
+            // When a sliding window has room again depends on how much is needed.
+            if !is_beyond(&spent.state, limit, needed) || (is_sliding && spent.needed != needed) {
                 continue;
             }
             let passed = u64::try_from(now_ms.saturating_sub(spent.since_ms)).unwrap_or(0);
@@ -85,7 +97,11 @@ impl DeniedAccounts {
         };
         let needed = needed(request, charge);
         if charge.enforce && is_beyond(&denial.state, charge.account.limit, needed) {
-            self.remember(&charge.account, &denial.state, denial.retry_ms, now_ms);
+            let times = Times {
+                retry_ms: denial.retry_ms,
+                now_ms,
+            };
+            self.remember(&charge.account, &denial.state, needed, times);
         }
     }
 
@@ -93,7 +109,11 @@ impl DeniedAccounts {
     pub(crate) fn remember_state(&self, account: &Account, state: &AccountState, now_ms: i64) {
         let is_sliding = matches!(account.window, WindowKind::Sliding(_));
         if !is_sliding && is_beyond(state, account.limit, 1) {
-            self.remember(account, state, state.reset_ms, now_ms);
+            let times = Times {
+                retry_ms: state.reset_ms,
+                now_ms,
+            };
+            self.remember(account, state, 1, times);
         }
     }
 
@@ -107,7 +127,8 @@ impl DeniedAccounts {
         }
     }
 
-    fn remember(&self, account: &Account, state: &AccountState, retry_ms: u64, now_ms: i64) {
+    fn remember(&self, account: &Account, state: &AccountState, needed: u64, times: Times) {
+        let Times { retry_ms, now_ms } = times;
         let mut lives_ms = self.recheck_ms;
         if let WindowKind::Sliding(window_ms) = account.window {
             // Something may be free again with each step of the window.
@@ -118,6 +139,7 @@ impl DeniedAccounts {
         let spent = Spent {
             account: account.clone(),
             state: state.clone(),
+            needed,
             retry_ms,
             since_ms: now_ms,
             until_ms,
@@ -170,13 +192,14 @@ fn is_beyond(state: &AccountState, limit: u64, needed: u64) -> bool {
     left < needed
 }
 
-/// The least that a request needs on the account of one of its charges: charges on the same
-/// account add up, and nothing left denies even a request that needs nothing.
+/// The least that a request needs on the account of one of its charges: enforced charges on the
+/// same account add up, and nothing left denies even a request that needs nothing.
 fn needed(request: &HoldRequest, charge: &Charge) -> u64 {
     let output = request.output_min.min(request.output_want);
     let account = &charge.account;
     let same = |other: &&Charge| {
-        other.account.subject == account.subject
+        other.enforce
+            && other.account.subject == account.subject
             && other.account.budget == account.budget
             && other.account.window == account.window
             && other.account.time_zone == account.time_zone
