@@ -25,9 +25,17 @@ pub(crate) struct Address {
 /// Which kind of Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    Standalone { host: Host, db: i64 },
-    Unix { path: PathBuf, db: i64 },
-    Cluster { seeds: Vec<Host> },
+    Standalone {
+        host: Host,
+        db: i64,
+    },
+    Unix {
+        path: PathBuf,
+        db: i64,
+    },
+    Cluster {
+        seeds: Vec<Host>,
+    },
     Sentinel {
         sentinels: Vec<Host>,
         master: String,
@@ -126,8 +134,10 @@ fn parse(url: &str) -> Result<Address, &'static str> {
         "redis-sentinel" => ("sentinel", false),
         "rediss-sentinel" => ("sentinel", true),
         _ => {
-            return Err("its scheme is one of redis, rediss, unix, redis+unix, redis-cluster, \
-                        rediss-cluster, redis-sentinel, rediss-sentinel");
+            return Err(
+                "its scheme is one of redis, rediss, unix, redis+unix, redis-cluster, \
+                        rediss-cluster, redis-sentinel, rediss-sentinel",
+            );
         }
     };
     let (authority, path) = match rest.split_once('/') {
@@ -309,7 +319,10 @@ mod tests {
             ("redis+unix://u:p@/r.sock?db=2", "unix:///r.sock?db=2"),
             ("redis-cluster://a,b:7", "redis-cluster://a:6379,b:7"),
             ("rediss-cluster://u:p@a", "rediss-cluster://a:6379"),
-            ("redis-sentinel://a,b/m", "redis-sentinel://a:26379,b:26379/m/0"),
+            (
+                "redis-sentinel://a,b/m",
+                "redis-sentinel://a:26379,b:26379/m/0",
+            ),
             ("rediss-sentinel://a:1/m/4", "rediss-sentinel://a:1/m/4"),
         ] {
             let address = Address::parse(url).expect(url);

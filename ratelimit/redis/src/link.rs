@@ -6,7 +6,7 @@ mod open;
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use redis::{Cmd, RedisError, Value, aio::ConnectionLike};
+use redis::{Cmd, RedisError, Value};
 use tokio::{
     sync::{Notify, watch},
     task::AbortHandle,
@@ -101,7 +101,9 @@ impl Link {
         };
         match answer {
             Ok(Value::BulkString(bytes)) => Ok(bytes),
-            Ok(other) => Err(self.shared.unavailable(&format!("unexpected answer {other:?}"))),
+            Ok(other) => Err(self
+                .shared
+                .unavailable(&format!("unexpected answer {other:?}"))),
             Err(error) => Err(self.shared.unavailable(&describe(&error))),
         }
     }
@@ -118,7 +120,9 @@ impl Link {
             Err(_) => {
                 self.shared.suspect.notify_one();
                 let waited = self.shared.response_timeout.as_millis();
-                Err(self.shared.unavailable(&format!("no answer within {waited} ms")))
+                Err(self
+                    .shared
+                    .unavailable(&format!("no answer within {waited} ms")))
             }
         }
     }
@@ -150,8 +154,8 @@ impl Shared {
 impl Connection {
     async fn send(&mut self, command: &Cmd) -> Result<Value, RedisError> {
         match self {
-            Self::Single(connection) => connection.req_packed_command(command).await,
-            Self::Cluster(connection) => connection.req_packed_command(command).await,
+            Self::Single(connection) => command.query_async(connection).await,
+            Self::Cluster(connection) => command.query_async(connection).await,
         }
     }
 }
@@ -220,7 +224,10 @@ fn is_noscript(error: &RedisError) -> bool {
 fn is_broken(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_unrecoverable_error()
-        || matches!(error.code(), Some("READONLY" | "NOAUTH" | "CLUSTERDOWN" | "MASTERDOWN"))
+        || matches!(
+            error.code(),
+            Some("READONLY" | "NOAUTH" | "CLUSTERDOWN" | "MASTERDOWN")
+        )
 }
 
 /// A server's or a socket's words. Neither contains what was sent.

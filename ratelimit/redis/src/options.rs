@@ -113,7 +113,10 @@ mod tests {
             ),
             (|o| o.prefix.clear(), "redis prefix \"\""),
             (|o| o.hold_lifetime_ms = 0, "hold lifetime 0 ms"),
-            (|o| o.response_timeout = Duration::ZERO, "response timeout 0ms"),
+            (
+                |o| o.response_timeout = Duration::ZERO,
+                "response timeout 0ms",
+            ),
             (|o| o.connect_timeout = Duration::MAX, "connect timeout"),
         ] {
             let error = bad(edit).expect_err(rule);

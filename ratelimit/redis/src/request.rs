@@ -135,8 +135,11 @@ impl Head<'_> {
                 enforced().map(|(charge, _)| u128::from(of(charge))).sum()
             };
             let (fixed, per_output) = (sum(|c| c.fixed), sum(|c| c.per_output));
-            let need =
-                |output: u128| fixed.saturating_add(per_output.saturating_mul(output)).min(TOO_MUCH);
+            let need = |output: u128| {
+                fixed
+                    .saturating_add(per_output.saturating_mul(output))
+                    .min(TOO_MUCH)
+            };
             writer.figure(fixed.min(TOO_MUCH));
             writer.figure(per_output.min(TOO_MUCH));
             writer.figure(need(min));

@@ -197,8 +197,13 @@ impl RedisStore {
         what: i64,
         amount: u64,
     ) -> Result<AccountState, StoreError> {
-        let states = self.look(std::slice::from_ref(account), what, amount).await?;
-        states.into_iter().next().ok_or_else(|| malformed(Malformed))
+        let states = self
+            .look(std::slice::from_ref(account), what, amount)
+            .await?;
+        states
+            .into_iter()
+            .next()
+            .ok_or_else(|| malformed(Malformed))
     }
 
     /// A cursor is `CURSOR` or `CURSOR-SKIPPED`: a step may find more than a page takes.

@@ -267,7 +267,9 @@ mod tests {
     fn times_and_texts_read_back() {
         let long = "x".repeat(300);
         let bytes = sequence(|w| {
-            [i64::MIN, -5, 0, 1_773_144_000_000, i64::MAX].map(|ms| w.time(ms));
+            for ms in [i64::MIN, -5, 0, 1_773_144_000_000, i64::MAX] {
+                w.time(ms);
+            }
             w.text(b"short");
             w.text(long.as_bytes());
         });
