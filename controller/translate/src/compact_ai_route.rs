@@ -102,7 +102,10 @@ fn draft(
     {
         let id = budget_id(world, &name);
         match token_budget::build_compact(id, budget) {
-            Ok(budget) => hold(&mut draft, budget),
+            Ok((budget, warnings)) => {
+                draft.warnings.extend(warnings);
+                hold(&mut draft, budget);
+            }
             Err(problem) => {
                 refuse(
                     draft.rules.iter_mut().map(|rule| &mut rule.rule),

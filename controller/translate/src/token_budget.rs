@@ -92,7 +92,6 @@ pub(crate) fn translate(
         let rivals = conflicts.get(&draft.name.to_string());
         status::report(world, &draft, rivals.map_or(&[], Vec::as_slice), statuses);
         if let Ok(budget) = draft.built.budget {
-            // One that nothing is held against does no harm here.
             budgets.defined.insert(budget.id.clone(), budget);
         }
     }

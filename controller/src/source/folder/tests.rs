@@ -118,3 +118,55 @@ fn a_path_that_leads_nowhere_is_a_problem_and_the_others_are_read() {
     );
     assert_eq!((loaded.objects, loaded.problems.len()), (1, 1));
 }
+
+/// What a status says of TokenBudget `default/b`, each condition in a line.
+fn budget_conditions(loaded: &Loaded) -> Vec<String> {
+    let options = tollgate_translate::Options {
+        controller_name: tollgate_translate::CONTROLLER_NAME.to_string(),
+        cluster_domain: "cluster.local".to_string(),
+        mode: tollgate_translate::Mode::Cluster,
+    };
+    let translation = tollgate_translate::translate(&loaded.world, &options);
+    let statuses: Vec<_> = translation.statuses.iter().collect();
+    let of_budget = statuses
+        .iter()
+        .filter(|(object, _)| object.kind == "TokenBudget" && object.name == "b");
+    of_budget
+        .flat_map(|(_, status)| &status.conditions)
+        .map(|it| format!("{} {:?} {}", it.kind, it.status, it.message))
+        .collect()
+}
+
+#[test]
+fn a_budget_that_cannot_be_read_still_has_conditions() {
+    let text = "apiVersion: tollgate.dev/v1alpha1\nkind: TokenBudget\nmetadata: {name: b}\nspec: {limits: [{tokens: -5, window: Day}]}\n";
+    let conditions = budget_conditions(&load_text(text));
+    assert_eq!(
+        conditions[0],
+        "Accepted False spec.limits[0].tokens: -5 must be at least 0; rules and backends that the budget applies to refuse requests: 0"
+    );
+    assert!(
+        conditions[1].starts_with("Enforced False"),
+        "{conditions:?}"
+    );
+}
+
+#[test]
+fn a_second_budget_of_one_name_is_told_on_the_first() {
+    let budget = |tokens: u32| {
+        format!(
+            "apiVersion: tollgate.dev/v1alpha1\nkind: TokenBudget\nmetadata: {{name: b}}\nspec: {{limits: [{{tokens: {tokens}, window: Day}}]}}\n---\n"
+        )
+    };
+    let conditions = budget_conditions(&load_text(&format!("{}{}", budget(1), budget(2))));
+    let conflicted: Vec<_> = conditions
+        .iter()
+        .filter(|it| it.starts_with("Conflicted True metadata.name: the one at t.yaml:6"))
+        .collect();
+    assert_eq!(conflicted.len(), 1, "{conditions:?}");
+    let same = budget_conditions(&load_text(&format!("{}{}", budget(1), budget(1))));
+    assert!(
+        !same.iter().any(|it| it.starts_with("Conflicted")),
+        "{same:?}"
+    );
+}

@@ -137,6 +137,11 @@ fn local_limits(policy: &NamespacedName, rules: &[RateLimitRule]) -> Result<Loca
                 "{field}.limit.fromMetadata: only a global rule can take its limit from metadata"
             )));
         }
+        if limit.requests == 0 {
+            return Err(invalid(format!(
+                "{field}.limit.requests: 0 is below 1; a global rule can refuse every request"
+            )));
+        }
         let bucket = Bucket {
             requests: limit.requests,
             fill_s: seconds(limit.unit),

@@ -12,6 +12,10 @@ use super::build::invalid;
 use crate::http_route::check_regex;
 use crate::status::Problem;
 
+/// Conditions of one rule: with its name, as many entries as the rate limit service reads of one
+/// descriptor.
+const CRITERIA_MAX: usize = 63;
+
 /// All conditions of a rule, in the order in which they are written.
 ///
 /// # Errors
@@ -48,6 +52,12 @@ pub(super) fn criteria(selectors: &[Selector], rule: &str) -> Result<Vec<Criteri
         if criteria.len() == before && methods.is_empty() {
             return Err(invalid(format!("{field}: there is no condition")));
         }
+    }
+    if criteria.len() > CRITERIA_MAX {
+        return Err(invalid(format!(
+            "{rule}.clientSelectors: {} conditions are more than {CRITERIA_MAX}",
+            criteria.len()
+        )));
     }
     Ok(criteria)
 }

@@ -32,10 +32,9 @@ pub(super) struct Built {
 impl Built {
     /// What happens to what the budget applies to.
     pub(super) fn effect(&self, name: &NamespacedName) -> Effect {
-        match (&self.budget, &self.doubt) {
-            (Ok(_), Some(_)) if self.is_shadow => Effect::Nothing,
-            (Ok(budget), _) => Effect::Hold(budget.id.clone()),
-            (Err(problem), _) => {
+        match &self.budget {
+            Ok(budget) => Effect::Hold(budget.id.clone()),
+            Err(problem) => {
                 let message = &problem.message;
                 let why = format!("TokenBudget {name} cannot be enforced: {message}");
                 Effect::of_refusal(self.is_shadow, why)
@@ -62,7 +61,11 @@ pub(super) fn object(world: &World, name: &NamespacedName, object: &TokenBudget)
         problems.extend(wrong);
         Vec::new()
     });
-    warnings.extend(limits::warnings(&spec.limits, &limits, unit));
+    let amounts = limits.iter().enumerate();
+    warnings.extend(limits::warnings(amounts.map(|(index, limit)| {
+        let field = format!("spec.limits[{index}].{}", unit.field());
+        (field, limit)
+    })));
     let meter = build_meter(world, &name.namespace, spec).unwrap_or_else(|problem| {
         if problem.reason == reason::CONFIG_MAP_NOT_FOUND {
             ref_problems.push(problem.clone());
@@ -101,8 +104,11 @@ pub(super) fn object(world: &World, name: &NamespacedName, object: &TokenBudget)
     }
 }
 
-/// The budget written in a compact AIGatewayRoute.
-pub(crate) fn compact(id: String, budget: &CompactTokenBudget) -> Result<bundle::Budget, Problem> {
+/// The budget written in a compact AIGatewayRoute, and what of it is perhaps not meant.
+pub(crate) fn compact(
+    id: String,
+    budget: &CompactTokenBudget,
+) -> Result<(bundle::Budget, Vec<Problem>), Problem> {
     let field = "spec.rateLimit.tokenBudget";
     let simple = |of: &str| {
         let message = format!("{field}.{of}: this one needs a TokenBudget of its own");
@@ -112,16 +118,18 @@ pub(crate) fn compact(id: String, budget: &CompactTokenBudget) -> Result<bundle:
     if doubt.is_some() {
         return Err(simple("subject"));
     }
-    let limits = budget
-        .limits()
+    let written = budget.limits();
+    let limits = written
         .iter()
-        .map(|limit| limits::build_one(limit, Unit::Tokens, field))
+        .map(|(_, limit)| limits::build_one(limit, Unit::Tokens, field))
         .collect::<Result<Vec<_>, _>>()?;
+    let names = written.iter().map(|(name, _)| format!("{field}.{name}"));
+    let warnings = limits::warnings(names.zip(&limits));
     if limits.is_empty() {
         let message = format!("{field}: there is no limit");
         return Err(Problem::new(reason::INVALID, message));
     }
-    Ok(bundle::Budget {
+    let budget = bundle::Budget {
         id,
         subject,
         limits,
@@ -129,7 +137,8 @@ pub(crate) fn compact(id: String, budget: &CompactTokenBudget) -> Result<bundle:
         mode: bundle::Mode::Strict,
         on_store_failure: bundle::OnStoreFailure::Closed,
         warn_percent: None,
-    })
+    };
+    Ok((budget, warnings))
 }
 
 fn keep<T>(outcome: Result<T, Problem>, problems: &mut Vec<Problem>, otherwise: T) -> T {

@@ -89,23 +89,21 @@ pub(super) fn build_lease(lease: &Lease, unit: Unit) -> Result<u64, Problem> {
     }
 }
 
-/// What is right and perhaps not meant: limits of 0, and two of one window.
-pub(super) fn warnings(limits: &[BudgetLimit], built: &[Limit], unit: Unit) -> Vec<Problem> {
+/// What is right and perhaps not meant: limits of 0, and two of one window. Each limit comes with
+/// the field of its amount.
+pub(super) fn warnings<'a>(limits: impl Iterator<Item = (String, &'a Limit)>) -> Vec<Problem> {
     let mut warnings = Vec::new();
     let mut seen = BTreeSet::new();
-    for (index, (limit, built)) in limits.iter().zip(built).enumerate() {
-        let field = format!("spec.limits[{index}]");
-        if built.amount == 0 {
-            warnings.push(Problem::new(
-                reason::ZERO_LIMIT,
-                format!("{field}.{}: 0 refuses every request", unit.field()),
-            ));
+    for (field, limit) in limits {
+        if limit.amount == 0 {
+            let message = format!("{field}: 0 refuses every request");
+            warnings.push(Problem::new(reason::ZERO_LIMIT, message));
         }
-        if !seen.insert((built.window, &built.time_zone)) {
+        if !seen.insert((limit.window, &limit.time_zone)) {
             warnings.push(Problem::new(
                 reason::CONFLICTED,
                 format!(
-                    "{field}.window: {:?} is the window of an earlier limit too: only the smaller of both decides",
+                    "{field}: an earlier limit has the same window ({:?}): only the smaller of both decides",
                     limit.window
                 ),
             ));
@@ -212,7 +210,7 @@ impl Unit {
         }
     }
 
-    fn field(self) -> &'static str {
+    pub(super) fn field(self) -> &'static str {
         match self {
             Self::Tokens => "tokens",
             Self::Requests => "requests",

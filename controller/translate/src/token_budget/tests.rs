@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tollgate_bundle::Subject;
-use tollgate_crds::parse_object;
+use tollgate_crds::tollgate::TokenBudget;
+use tollgate_crds::{Object, parse_object};
 use tollgate_ir::AiRule;
 
 use crate::status::{Condition, ConditionStatus};
@@ -13,18 +14,7 @@ use crate::{BrokenBudget, ObjectRef, Translation, World, translate};
 /// A route, another one, and documents that are meant to be budgets; those that cannot be read
 /// are noted as such, as the source of files does.
 fn world(documents: &[Value]) -> World {
-    let route = |name: &str, model: &str| {
-        json!({"apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "AIGatewayRoute",
-            "metadata": {"name": name},
-            "spec": {"backends": [{"name": "openai", "provider": "openai", "model": model}]}})
-    };
-    let prices = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "prices"},
-        "data": {"gpt-4": "{input: 1, output: 2}"}});
-    let objects = [route("llm", "gpt-4"), route("free", "gpt-5"), prices];
-    let mut world: World = objects
-        .into_iter()
-        .map(|object| parse_object(object).unwrap())
-        .collect();
+    let mut world = empty_world();
     for document in documents {
         match parse_object(document.clone()) {
             Ok(object) => world.insert(object),
@@ -35,6 +25,37 @@ fn world(documents: &[Value]) -> World {
         }
     }
     world
+}
+
+/// The same, without the rules of the schema: whatever has the right types is taken.
+fn unchecked_world(documents: &[Value]) -> World {
+    let mut world = empty_world();
+    for document in documents {
+        match serde_json::from_value::<TokenBudget>(document.clone()) {
+            Ok(budget) => world.insert(Object::TokenBudget(Box::new(budget))),
+            Err(error) => {
+                let broken = BrokenBudget::read(document).unwrap();
+                world.insert_broken_budget(broken.because(error.to_string()));
+            }
+        }
+    }
+    world
+}
+
+/// Two routes and a price table.
+fn empty_world() -> World {
+    let route = |name: &str, model: &str| {
+        json!({"apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "AIGatewayRoute",
+            "metadata": {"name": name},
+            "spec": {"backends": [{"name": "openai", "provider": "openai", "model": model}]}})
+    };
+    let prices = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "prices"},
+        "data": {"gpt-4": "{input: 1, output: 2}"}});
+    let objects = [route("llm", "gpt-4"), route("free", "gpt-5"), prices];
+    objects
+        .into_iter()
+        .map(|object| parse_object(object).unwrap())
+        .collect()
 }
 
 /// A budget of route `llm`.
@@ -152,7 +173,7 @@ fn a_shadow_that_cannot_count_says_so_and_stops_nobody() {
     for fields in [
         json!({"mode": "Shadow", "limits": []}),
         json!({"mode": "Shadow", "limits": [{"tokens": 1, "window": "Day", "timeZone": "Nowhere"}]}),
-        json!({"mode": "Shadow", "subject": "ClientCertificate"}),
+        json!({"mode": "Shadow", "meter": "Money", "prices": {"name": "none"}, "limits": [{"cost": 1, "window": "Day"}]}),
     ] {
         let translation = translate(&world(&[budget("trial", &fields)]), &standalone());
         let served = rule(&translation, "default/llm/0");
@@ -297,9 +318,11 @@ proptest! {
     fn a_route_under_a_budget_is_held_or_refuses_whatever_the_budget_says(
         fields in fields(),
         other in fields(),
+        checked in any::<bool>(),
     ) {
         let documents = [budget("one", &fields), budget("two", &other)];
-        let translation = translate(&world(&documents), &standalone());
+        let world = if checked { world(&documents) } else { unchecked_world(&documents) };
+        let translation = translate(&world, &standalone());
         let gateway = &translation.ir.gateways["default/tollgate"];
         let under = rule(&translation, "default/llm/0");
         let mut all_valid = true;

@@ -69,20 +69,20 @@ pub struct CompactTokenBudget {
 // === impl CompactTokenBudget ===
 
 impl CompactTokenBudget {
-    /// The limits in the form of a TokenBudget, `perUser` first.
-    pub fn limits(&self) -> Vec<BudgetLimit> {
+    /// The limits in the form of a TokenBudget, `perUser` first, each with the field it is from.
+    pub fn limits(&self) -> Vec<(&'static str, BudgetLimit)> {
         [
-            (self.per_user, self.window.unwrap_or(Window::Day)),
-            (self.per_second, Window::Second),
-            (self.per_minute, Window::Minute),
-            (self.per_hour, Window::Hour),
-            (self.per_day, Window::Day),
-            (self.per_week, Window::Week),
-            (self.per_month, Window::Month),
+            ("perUser", self.per_user, self.window.unwrap_or(Window::Day)),
+            ("perSecond", self.per_second, Window::Second),
+            ("perMinute", self.per_minute, Window::Minute),
+            ("perHour", self.per_hour, Window::Hour),
+            ("perDay", self.per_day, Window::Day),
+            ("perWeek", self.per_week, Window::Week),
+            ("perMonth", self.per_month, Window::Month),
         ]
         .into_iter()
-        .filter_map(|(tokens, window)| {
-            Some(BudgetLimit {
+        .filter_map(|(field, tokens, window)| {
+            let limit = BudgetLimit {
                 tokens: Some(tokens?),
                 requests: None,
                 cost: None,
@@ -92,7 +92,8 @@ impl CompactTokenBudget {
                     .time_zone
                     .clone()
                     .filter(|_| window != Window::Lifetime),
-            })
+            };
+            Some((field, limit))
         })
         .collect()
     }
@@ -111,7 +112,7 @@ mod tests {
             let budget: CompactTokenBudget = serde_json::from_value(budget).unwrap();
             let limits = budget.limits().into_iter();
             limits
-                .map(|l| (l.tokens.unwrap(), l.window, l.time_zone))
+                .map(|(_, l)| (l.tokens.unwrap(), l.window, l.time_zone))
                 .collect::<Vec<_>>()
         };
         assert_eq!(
@@ -127,6 +128,14 @@ mod tests {
                 (5, Window::Week, Some("Europe/Madrid".to_string())),
             ]
         );
+        let budget: CompactTokenBudget =
+            serde_json::from_value(json!({"perUser": 1, "perHour": 2})).unwrap();
+        let fields: Vec<_> = budget
+            .limits()
+            .into_iter()
+            .map(|(field, _)| field)
+            .collect();
+        assert_eq!(fields, ["perUser", "perHour"]);
         assert_eq!(
             limits(json!({"perUser": 7, "window": "Lifetime", "timeZone": "Europe/Madrid"})),
             [(7, Window::Lifetime, None)]
