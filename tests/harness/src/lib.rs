@@ -15,6 +15,7 @@ mod ledger;
 pub mod manifests;
 mod redis;
 mod scenario;
+mod usage;
 mod wait;
 
 pub use client::Client;
@@ -25,4 +26,5 @@ pub use gateway::{Gateway, GatewayBuilder};
 pub use ledger::Ledger;
 pub use redis::{RedisServer, faketime, faketime_variables};
 pub use scenario::{Backend, PROBED, Scenario, client_key, provider_key};
+pub use usage::UsageAccount;
 pub use wait::{eventually, eventually_within};

@@ -1,0 +1,95 @@
+//! Items 1, 2 and 3: more calls at one moment than the limit pays for.
+
+use anyhow::Result;
+use tollgate_provider::Fault;
+
+use crate::{
+    Findings, Stage, UserSpec, Wait,
+    call::ask,
+    crowd::{Crowd, at_once},
+};
+
+const CALLS: usize = 500;
+/// Output tokens of each call, exactly.
+const OUTPUT: u64 = 512;
+/// All calls are there before the first is settled.
+const TOGETHER: Fault = Fault::DelayHead { ms: 300 };
+
+pub(super) fn one_process(stage: &mut Stage) -> Wait<'_, Findings> {
+    Box::pin(async move { crowd(stage, "crowd", CALLS, 10, 1).await })
+}
+
+pub(super) fn all_processes(stage: &mut Stage) -> Wait<'_, Findings> {
+    Box::pin(async move {
+        let replicas = stage.peer.replicas();
+        if replicas < 2 {
+            return Ok(Findings::not_applicable("one process"));
+        }
+        crowd(stage, "spread-crowd", CALLS, 10, replicas).await
+    })
+}
+
+pub(super) fn first_calls(stage: &mut Stage) -> Wait<'_, Findings> {
+    Box::pin(async move { crowd(stage, "newcomer", 8, 2, 1).await })
+}
+
+/// `calls` at once over so many processes, on a limit that pays for `paid` of them.
+async fn crowd(
+    stage: &mut Stage,
+    name: &str,
+    calls: usize,
+    paid: u64,
+    replicas: usize,
+) -> Result<Findings> {
+    let mut findings = Findings::new();
+    // Where the limit is given, so is what a call may cost.
+    let (output, limit) = match stage.peer.only_limit() {
+        Some(limit) => ((limit / paid).saturating_sub(50).max(16), limit),
+        None => (OUTPUT, paid * stage.cost(name, OUTPUT).await?),
+    };
+    let user = stage.user(UserSpec::new(name, limit)).await?;
+    let clients: Vec<_> = (0..replicas)
+        .map(|replica| stage.client(replica, &user))
+        .collect();
+    stage.clear();
+    stage.always(TOGETHER);
+    let crowd = at_once(&clients, calls, &ask(&user.model, output, output)).await?;
+    stage.idle().await?;
+    let produced = stage.produced();
+
+    // Without a shared store each process has a pot of its own, and the bound is their sum.
+    let pots = if stage.is_shared() { 1 } else { replicas as u64 };
+    let bound = limit * pots;
+    if pots > 1 {
+        findings.measure(format!("{pots} ledgers in memory: the bound is {pots} × {limit}"));
+    }
+    findings.measure(crowd.text());
+    findings.no_overrun("provider's tally", produced, bound);
+    served_or_refused(&mut findings, &crowd, calls);
+    findings.require(
+        produced >= bound * 6 / 10,
+        format!("only {produced} of {bound} tokens could be spent"),
+    );
+    if stage.peer.only_limit().is_none() {
+        if pots == 1 {
+            let spent = stage.settled(&user, produced).await?;
+            findings.no_drift("ledger", spent.charged, produced);
+        } else {
+            let mut charged = 0;
+            for replica in 0..replicas {
+                charged += stage.peer.spent(replica, &user).await?.charged;
+            }
+            findings.no_drift("all ledgers", charged, produced);
+        }
+    }
+    Ok(findings)
+}
+
+/// Every call is served or refused by the budget; nothing else.
+fn served_or_refused(findings: &mut Findings, crowd: &Crowd, calls: usize) {
+    let known = crowd.count(200) + crowd.count(429);
+    findings.require(
+        known == calls,
+        format!("calls ended otherwise than with 200 or 429: {}", crowd.text()),
+    );
+}
