@@ -91,9 +91,10 @@ fn documents(text: &str) -> Vec<(String, String)> {
 
 /// Kinds of the seeds that get a status; every other one but those of [`SILENT`] is
 /// named and skipped.
-const KNOWN: [&str; 5] = [
+const KNOWN: [&str; 6] = [
     "AIGatewayRoute",
     "Backend",
+    "BackendTrafficPolicy",
     "Gateway",
     "GatewayClass",
     "HTTPRoute",

@@ -87,7 +87,7 @@ pub struct LocalLimit {
 /// Requests per span of time, filled up steadily.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Bucket {
-    /// How many; 0 refuses every request.
+    /// How many; at least 1.
     pub requests: u32,
     /// Seconds in which an empty bucket fills up.
     pub fill_s: u32,

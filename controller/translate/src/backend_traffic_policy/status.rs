@@ -2,7 +2,7 @@
 
 use tollgate_crds::envoy_gateway::BackendTrafficPolicySpec;
 
-use super::{KIND, Policy, Reach};
+use super::{KIND, Policy, Reach, target};
 use crate::Options;
 use crate::status::{
     ACCEPTED, AncestorStatus, Condition, ObjectRef, ParentRef, Problem, Statuses, reason,
@@ -32,13 +32,17 @@ pub(super) fn report(policy: Policy<'_>, options: &Options, statuses: &mut Statu
         let accepted = Condition::fails(ACCEPTED, &problem, generation);
         ancestors.push(ancestor(reference, vec![accepted]));
     }
-    let mut reached: Vec<(ParentRef, Reach)> = policy.reach.into_iter().collect();
-    if reached.is_empty() && options.standalone().is_some() {
-        // Routes that nothing serves: the policy waits with them.
-        let targets = policy.targets.into_iter();
-        reached.extend(targets.map(|target| (target.reference, Reach::default())));
+    if policy.reach.is_empty() && options.standalone().is_some() {
+        // Routes that nothing serves: the policy waits with them. In a cluster they may be
+        // another controller's.
+        for target in policy.targets {
+            let message = format!("no listener serves {}", target::describe(&target.reference));
+            let problem = Problem::new(reason::NO_MATCHING_ROUTE, message);
+            let accepted = Condition::fails(ACCEPTED, &problem, generation);
+            ancestors.push(ancestor(target.reference, vec![accepted]));
+        }
     }
-    for (reference, reach) in reached {
+    for (reference, reach) in policy.reach {
         let accepted = match &policy.limits {
             Ok(_) => {
                 let message = "the policy is valid";

@@ -91,7 +91,7 @@ pub(super) fn conflict(target: &Target, owner: &NamespacedName) -> Problem {
 }
 
 /// `HTTPRoute web section checkout`
-fn describe(reference: &ParentRef) -> String {
+pub(super) fn describe(reference: &ParentRef) -> String {
     let section = reference.section_name.as_deref();
     format!(
         "{} {}{}",

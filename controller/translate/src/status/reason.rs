@@ -29,7 +29,7 @@ pub const NO_CONFLICTS: &str = "NoConflicts";
 pub const NO_MATCHING_LISTENER_HOSTNAME: &str = "NoMatchingListenerHostname";
 /// The parent has no such listener, or does not exist.
 pub const NO_MATCHING_PARENT: &str = "NoMatchingParent";
-/// Ours: a budget that no rule is held against.
+/// Ours: a budget that no rule is held against, a policy whose routes nothing serves.
 pub const NO_MATCHING_ROUTE: &str = "NoMatchingRoute";
 /// The listener does not take this route.
 pub const NOT_ALLOWED_BY_LISTENERS: &str = "NotAllowedByListeners";
