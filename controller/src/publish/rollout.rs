@@ -1,6 +1,6 @@
 //! The states between two configurations. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tollgate_bundle::{Bundle, RateLimit};
 use tollgate_xds::Resources;
@@ -44,8 +44,10 @@ fn rate_limits(old: &RateLimits, new: &RateLimits) -> RateLimits {
     let mut both = new.clone();
     for (domain, limits) in old {
         let ours = both.entry(domain.clone()).or_default();
-        let taken: Vec<_> = ours.iter().map(|limit| limit.entries.clone()).collect();
-        let kept = limits.iter().filter(|limit| !taken.contains(&limit.entries));
+        let taken: BTreeSet<_> = ours.iter().map(|limit| limit.entries.clone()).collect();
+        let kept = limits
+            .iter()
+            .filter(|limit| !taken.contains(&limit.entries));
         ours.extend(kept.cloned());
     }
     both

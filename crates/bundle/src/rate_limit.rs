@@ -32,7 +32,7 @@ pub struct RateLimit {
 }
 
 /// What one entry of a descriptor must be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct DescriptorEntry {
     /// Its key.
     pub key: String,
