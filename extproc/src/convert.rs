@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use tollgate_engine::{Forward, Reply, RequestHead};
+use tollgate_envoy::well_known::Struct;
 
 use crate::wire::{
     BodyMutation, CONTINUE_AND_REPLACE, CommonResponse, HeaderMutation, HeaderValue,
@@ -122,6 +123,17 @@ pub(crate) fn response_body(replacement: Option<Bytes>) -> ProcessingResponse {
             ..CommonResponse::default()
         }),
     }))
+}
+
+/// An answer that also tells Envoy what others of its filters read.
+pub(crate) fn with_metadata(
+    answer: ProcessingResponse,
+    dynamic_metadata: Option<Struct>,
+) -> ProcessingResponse {
+    ProcessingResponse {
+        dynamic_metadata,
+        ..answer
+    }
 }
 
 /// An answer of the gateway's own.

@@ -1,9 +1,11 @@
 //! Runs the engine's steps that need the world: counting and the ledger.
 
+use std::sync::Arc;
+
 use tollgate_engine::{BodyStep, EndStep, Forward, Reply, Step};
 use tollgate_llm::BodyChange;
 
-use crate::{host::Host, in_flight::SharedExchange};
+use crate::{asked_hold::AskedHold, host::Host, in_flight::SharedExchange};
 
 /// Where a step came to rest.
 pub(crate) enum Rest {
@@ -25,7 +27,8 @@ impl Host {
                     None => Step::Reply(Reply::internal("the token count did not finish")),
                 },
                 Step::Hold(request) => {
-                    let outcome = self.store.hold(&request).await;
+                    let asked = AskedHold::new(Arc::clone(&self.store), request);
+                    let outcome = asked.answer().await;
                     exchange.lock().on_hold(outcome)
                 }
                 Step::Raise(request) => {

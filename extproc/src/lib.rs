@@ -6,8 +6,10 @@
 
 #![forbid(unsafe_code)]
 
+mod asked_hold;
 mod call;
 mod convert;
+mod costs;
 mod drive;
 mod host;
 mod in_flight;

@@ -10,6 +10,7 @@ use tonic::{Status, Streaming};
 use crate::{
     call::Call,
     convert::{self, Head},
+    costs,
     drive::Rest,
     host::Host,
     wire::{HttpBody, HttpHeaders, ProcessingRequest, ProcessingResponse, Request},
@@ -115,14 +116,17 @@ impl RouterStream {
             },
             self.host.now_ms(),
         );
+        let mut metadata = None;
         if let Some(end) = change.end {
             call.conclude(end).await;
+            metadata = costs::metadata(&call.exchange.lock());
         }
-        Ok(convert::response_head(
+        let answer = convert::response_head(
             change.set_headers,
             change.remove_headers,
             change.reading == BodyReading::Pieces,
-        ))
+        );
+        Ok(convert::with_metadata(answer, metadata))
     }
 
     async fn on_response_body(&mut self, body: HttpBody) -> Result<ProcessingResponse, Status> {
@@ -139,13 +143,16 @@ impl RouterStream {
             BodyStep::Pass { change, end } => (change, end),
             step => self.host.drive_body(&call.exchange, step).await,
         };
+        let mut metadata = None;
         if let Some(end) = end {
             call.conclude(end).await;
+            metadata = costs::metadata(&call.exchange.lock());
         }
-        Ok(convert::response_body(match change {
+        let answer = convert::response_body(match change {
             BodyChange::Keep => None,
             BodyChange::Replace(bytes) => Some(bytes),
-        }))
+        });
+        Ok(convert::with_metadata(answer, metadata))
     }
 
     /// Answers the client; the exchange is over.

@@ -79,6 +79,9 @@ pub(crate) struct HttpTrailers {}
 /// `ProcessingResponse`: what Envoy does next.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct ProcessingResponse {
+    /// By namespace; see `costs`.
+    #[prost(message, optional, tag = "8")]
+    pub(crate) dynamic_metadata: Option<Struct>,
     #[prost(message, optional, tag = "9")]
     pub(crate) mode_override: Option<ProcessingMode>,
     #[prost(oneof = "Response", tags = "1, 2, 3, 4, 7")]

@@ -1,6 +1,7 @@
 //! From budgets to ledger values: what a request may cost, and what an answer did cost.
 
 mod budget;
+mod costs;
 mod due;
 mod held;
 mod meter;
@@ -11,6 +12,7 @@ use tollgate_cost::Names;
 use tollgate_llm::Usage;
 
 pub(crate) use budget::{CompiledBudget, RuleBudgets};
+pub(crate) use costs::RuleCosts;
 pub(crate) use due::{Due, NoSubject, accounts, dues};
 pub(crate) use held::{Ask, Covered, Refused, charges, output_that_fits};
 pub(crate) use meter::Unmeasured;

@@ -7,6 +7,7 @@
 
 mod admission;
 mod attempt;
+mod costs;
 mod head;
 mod held;
 mod response;
@@ -26,7 +27,7 @@ use self::{top_up::TopUps, usage::UsageLine};
 use crate::{
     BudgetDecision, Caller, Health, RouteTable, Warned, Warning,
     caller::Identity,
-    charge::{CallSize, Due, RuleBudgets},
+    charge::{CallSize, Due, RuleBudgets, RuleCosts},
     step::CountJob,
     subject::{HeaderValue, Payer},
 };
@@ -89,6 +90,7 @@ struct Chat {
     unwanted: Vec<&'static str>,
     rule: Arc<Rule>,
     budgets: Arc<RuleBudgets>,
+    costs: Arc<RuleCosts>,
     identity: Option<Arc<Identity>>,
     /// What the budgets' subjects read, by header name.
     subject_headers: Vec<(String, HeaderValue)>,

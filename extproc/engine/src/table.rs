@@ -12,7 +12,7 @@ use tollgate_bundle::{Bundle, Rule};
 
 use crate::{
     caller::{Caller, Identity},
-    charge::{CompiledBudget, RuleBudgets},
+    charge::{CompiledBudget, RuleBudgets, RuleCosts},
 };
 use matcher::Matcher;
 
@@ -38,6 +38,7 @@ pub(crate) struct Scope {
 pub(crate) struct CompiledRule {
     pub(crate) rule: Arc<Rule>,
     pub(crate) budgets: Arc<RuleBudgets>,
+    pub(crate) costs: Arc<RuleCosts>,
     /// A key of the rule's namespace is required.
     pub(crate) keyed: bool,
     matcher: Matcher,
@@ -155,6 +156,7 @@ impl CompiledRule {
         }
         Self {
             budgets: Arc::new(budgets),
+            costs: Arc::new(RuleCosts::compile(rule, problems)),
             keyed: keyed.contains(&rule.namespace),
             matcher: Matcher::compile(rule, problems),
             rule: Arc::new(rule.clone()),

@@ -61,6 +61,7 @@ impl Exchange {
             unwanted: attempt::unwanted(head),
             rule: Arc::clone(&rule.rule),
             budgets: Arc::clone(&rule.budgets),
+            costs: Arc::clone(&rule.costs),
             subject_headers: usage::subject_headers(rule, head),
             request,
             body,

@@ -89,10 +89,7 @@ impl Exchange {
             let end = Some(self.finish());
             return BodyStep::Pass { change, end };
         }
-        match self.top_up(change) {
-            Ok(change) => BodyStep::Pass { change, end: None },
-            Err(step) => step,
-        }
+        self.pass_or_top_up(change)
     }
 
     fn record_health(&self, head: ResponseHead<'_>, now_ms: u64) {

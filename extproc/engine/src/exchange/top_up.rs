@@ -46,23 +46,26 @@ const BYTES_PER_TOKEN: u64 = 4;
 const REFITS_MAX: u8 = 2;
 
 impl Exchange {
-    /// Before a piece goes on: whether more has to be held first.
-    pub(super) fn top_up(&mut self, change: BodyChange) -> Result<BodyChange, BodyStep> {
+    /// What becomes of a piece that is not the last: it goes on, once enough is held.
+    pub(super) fn pass_or_top_up(&mut self, change: BodyChange) -> BodyStep {
+        if !self.needs_top_up() {
+            return BodyStep::Pass { change, end: None };
+        }
+        self.waiting = Some(change);
+        self.ask_for_more()
+    }
+
+    fn needs_top_up(&mut self) -> bool {
         let Some(chat) = &mut self.chat else {
-            return Ok(change);
+            return false;
         };
-        let output_granted = chat.output_granted.unwrap_or(0);
         let (Some(top_ups), Some(answer)) = (&mut chat.top_ups, &chat.answer) else {
-            return Ok(change);
+            return false;
         };
         let model = (chat.rule.backends.get(chat.backend))
             .and_then(|backend| backend.model.as_deref())
             .unwrap_or(&chat.request.model);
-        if !top_ups.is_needed(answer, model, output_granted) {
-            return Ok(change);
-        }
-        self.waiting = Some(change);
-        Err(self.ask_for_more())
+        top_ups.is_needed(answer, model, chat.output_granted.unwrap_or(0))
     }
 
     /// Takes the ledger's answer to [`BodyStep::TopUp`].
@@ -186,8 +189,10 @@ impl Exchange {
     }
 
     fn keep(&mut self, receipt: HoldReceipt) {
-        if let Some(chat) = &mut self.chat {
-            chat.receipt = Some(receipt);
+        // Without a receipt the call was settled meanwhile.
+        let chat = self.chat.as_mut();
+        if let Some(kept) = chat.and_then(|chat| chat.receipt.as_mut()) {
+            *kept = receipt;
         }
     }
 }

@@ -153,15 +153,12 @@ pub(crate) fn rate_limit_headers(
     };
     let limit = state.limit.saturating_add(state.granted);
     let reset = state.resets_in_ms().map(reset_text);
-    names
-        .into_iter()
-        .flat_map(move |[of_limit, left, of_reset]| {
-            [
-                Some((of_limit, limit.to_string())),
-                Some((left, state.remaining().to_string())),
-                reset.clone().map(|reset| (of_reset, reset)),
-            ]
-            .into_iter()
-            .flatten()
-        })
+    let headers = names.map(|[of_limit, left, of_reset]| {
+        [
+            Some((of_limit, limit.to_string())),
+            Some((left, state.remaining().to_string())),
+            reset.map(|reset| (of_reset, reset)),
+        ]
+    });
+    headers.into_iter().flatten().flatten()
 }

@@ -55,6 +55,10 @@ impl Host {
     pub(crate) fn new(bundle: &Bundle) -> Self {
         let (table, problems) = RouteTable::compile(bundle);
         assert_eq!(problems, Vec::<String>::new());
+        Self::with_table(table)
+    }
+
+    pub(crate) fn with_table(table: RouteTable) -> Self {
         Self {
             store: MemoryStore::new(Clock::new(|| NOW_MS), Bounds::default()),
             health: Arc::default(),
@@ -117,7 +121,7 @@ impl Host {
         self.pieces(exchange, pieces, end)
     }
 
-    fn pieces(&self, exchange: &mut Exchange, pieces: &[&str], end: End) -> String {
+    pub(crate) fn pieces(&self, exchange: &mut Exchange, pieces: &[&str], end: End) -> String {
         let mut seen = String::new();
         for (index, piece) in pieces.iter().enumerate() {
             let last = end == End::Complete && index + 1 == pieces.len();

@@ -12,4 +12,10 @@ mod host;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod meters;
+#[cfg(test)]
+mod modes;
+#[cfg(test)]
 mod paths;
+#[cfg(test)]
+mod subjects;
