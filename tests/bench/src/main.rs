@@ -12,6 +12,7 @@ mod cpu;
 mod load;
 mod plain_envoy;
 mod report;
+mod rls;
 mod subject;
 
 use anyhow::{Context, Result};
@@ -37,7 +38,7 @@ struct Args {
     #[arg(long, default_value_t = 16)]
     connections: usize,
 
-    /// Only cases whose name contains this.
+    /// Only cases whose name contains this; `rls`: only the rate limit service.
     #[arg(long, default_value = "")]
     only: String,
 }
@@ -45,6 +46,9 @@ struct Args {
 #[tokio::main]
 async fn main() -> Result<()> {
     let args = Args::parse();
+    if args.only == "rls" {
+        return rls::measure(args.rounds).await;
+    }
     let upstream = Simulator::start(SimulatorConfig::default())
         .await
         .context("start the upstream")?;
@@ -61,5 +65,8 @@ async fn main() -> Result<()> {
         rows.push(cases::measure(&case, &plain, &tollgate, &args).await?);
     }
     report::print(&rows, first_answer, &plain, &tollgate);
+    if args.only.is_empty() {
+        rls::measure(args.rounds).await?;
+    }
     Ok(())
 }
