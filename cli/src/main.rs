@@ -3,13 +3,16 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod admin_token;
 mod args;
+mod budget;
 mod check;
 mod crds;
 mod explain;
 mod load;
 mod logging;
 mod metrics;
+mod misuse;
 mod output;
 mod provider;
 mod run;
@@ -30,6 +33,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let args = Args::parse();
     let done = match args.command {
+        Command::Budget(args) => budget::budget(&args),
         Command::Check(args) => check::check(&args),
         Command::Crds(args) => crds::crds(&args),
         Command::Explain(args) => explain::explain(&args),
@@ -42,7 +46,11 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             output::error(&format!("tollgate: {error:#}"));
-            ExitCode::FAILURE
+            if error.is::<misuse::Misuse>() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

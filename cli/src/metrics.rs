@@ -1,5 +1,7 @@
 //! Metrics: OpenTelemetry instruments, read by Prometheus.
 
+pub(crate) mod ledger;
+
 use anyhow::Context;
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry_sdk::metrics::SdkMeterProvider;

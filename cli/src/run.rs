@@ -1,13 +1,14 @@
 //! `tollgate run`: the gateway in one process, and Envoy. Wires the parts; decides nothing.
 
+mod ledger;
 mod origin;
+mod shown;
 
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use serde_json::json;
 use tokio::{signal::unix, sync::watch};
-use tollgate_budget::{Clock, MemoryStore, store::memory::Bounds};
+use tollgate_budget::Store;
 use tollgate_controller::{
     infra::{
         envoy_binary::{EnvoySearch, find_envoy},
@@ -20,12 +21,14 @@ use tollgate_extproc::{Host, HostConfig, Telemetry};
 use tollgate_xds::BuildOptions;
 
 use crate::{
-    admin::{self, Shown},
+    admin::{self, Budgets},
+    admin_token::AdminToken,
     args::RunArgs,
     load, logging,
-    metrics::Metrics,
+    metrics::{self, Metrics},
     output,
 };
+use ledger::RunningLedger;
 use origin::Origin;
 
 /// Connections of clients that may be open at a time.
@@ -48,6 +51,7 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
     if args.source.port == 0 {
         args.source.port = free_port(args.source.bind)?;
     }
+    let budgets = RunningLedger::start(&args.store)?;
     let origin = Origin::find(&args.source.paths).await?;
     let options = load::options(
         args.source.port,
@@ -78,12 +82,22 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
     let folder = RuntimeDir::new().context("make a private folder")?;
     let socket = folder.path().join("extproc.sock");
     let metrics = Metrics::new()?;
-    let store = Arc::new(MemoryStore::new(Clock::system(), Bounds::default()));
+    metrics::ledger::observe(&metrics.meter(), &budgets.ledger);
+    let token = AdminToken::resolve(
+        args.admin_token_file.as_deref(),
+        folder.path(),
+        admin_address.port(),
+    )?;
+    let store: Arc<dyn Store> = Arc::clone(&budgets.ledger) as Arc<dyn Store>;
     let host_config = HostConfig {
         body_bytes_max: args.body_limit,
         ..HostConfig::default()
     };
-    let host = Host::new(host_config, store, Telemetry::new(&metrics.meter()));
+    let host = Host::new(
+        host_config,
+        Arc::clone(&store),
+        Telemetry::new(&metrics.meter()),
+    );
 
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = args.concurrency.map_or(cores, |threads| threads as usize);
@@ -115,9 +129,19 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
     })
     .await?;
     let routes = tokio::spawn(follow_bundles(Arc::clone(&host), standalone.bundle.clone()));
+    let operated = Budgets {
+        bundle: standalone.bundle.clone(),
+        store,
+    };
     let admin = tokio::spawn(admin::serve(
         admin_listener,
-        Arc::new(shown(metrics, &host, &standalone)),
+        shown::shown(
+            metrics,
+            &host,
+            &standalone,
+            budgets.look(),
+            (operated, token),
+        ),
         until(stopped),
     ));
 
@@ -132,6 +156,7 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
     tracing::info!("stopping: requests in flight are given time to end");
     standalone.shutdown().await;
     stop.send_replace(true);
+    budgets.stop().await;
     routes.abort();
     renewal.abort();
     failure.map_or(Ok(()), Err)
@@ -181,32 +206,6 @@ async fn follow_bundles(
         if bundles.changed().await.is_err() {
             return;
         }
-    }
-}
-
-fn shown(metrics: Metrics, host: &Arc<Host>, standalone: &Standalone) -> Shown {
-    let ready = standalone.ready.clone();
-    let report = standalone.report.clone();
-    let envoy = standalone.envoy.clone();
-    let host = Arc::clone(host);
-    let envoy_state = envoy.clone();
-    Shown {
-        metrics,
-        ready: Box::new(move || match *ready.borrow() {
-            true => Ok(()),
-            false => Err(format!("not ready: Envoy is {:?}", *envoy_state.borrow())),
-        }),
-        status: Box::new(move || {
-            let report = report.borrow();
-            let problems: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
-            json!({
-                "objects": report.statuses,
-                "problems": problems,
-                "envoy": format!("{:?}", *envoy.borrow()),
-                "ejectedBackends": host.ejected(),
-                "callsInFlight": host.in_flight(),
-            })
-        }),
     }
 }
 

@@ -23,6 +23,8 @@ mod http_routes;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod sdk;

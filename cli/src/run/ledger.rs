@@ -1,0 +1,171 @@
+//! The ledger of `tollgate run`: which store, the guard before it, and its background task.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tollgate_budget::{Clock, MemoryStore, Store, store::memory::Bounds};
+use tollgate_ledger::{BreakerState, Ledger, LedgerConfig};
+use tollgate_redis::{RedisOptions, RedisStore};
+use tollgate_secret::Secret;
+
+use crate::{args::StoreArgs, misuse::Misuse};
+
+/// How long settlements that wait may hold up the end of the process.
+const FLUSH_MAX: Duration = Duration::from_secs(5);
+
+/// A running ledger.
+pub(super) struct RunningLedger {
+    pub(super) ledger: Arc<Ledger>,
+    /// `memory`, or the URL of the server without its password.
+    store: String,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+// === impl RunningLedger ===
+
+impl RunningLedger {
+    /// Starts it. A server that cannot be reached is told in the log and is no error: the budgets'
+    /// failure modes decide until it answers.
+    ///
+    /// # Errors
+    ///
+    /// The URL, the password file or the prefix cannot be used ([`Misuse`]).
+    pub(super) fn start(args: &StoreArgs) -> anyhow::Result<Self> {
+        let mut tasks = Vec::new();
+        let (name, store): (String, Arc<dyn Store>) = match &args.redis {
+            None => {
+                let store = MemoryStore::new(Clock::system(), Bounds::default());
+                ("memory".to_string(), Arc::new(store))
+            }
+            Some(url) => {
+                let name = shown_url(url);
+                let store = Arc::new(connect(url, args)?);
+                tasks.push(tokio::spawn(tell_first_answer(
+                    Arc::clone(&store),
+                    name.clone(),
+                )));
+                (name, store)
+            }
+        };
+        let ledger = Ledger::new(store, LedgerConfig::default(), Clock::system());
+        tasks.push(tokio::spawn({
+            let ledger = Arc::clone(&ledger);
+            async move { ledger.run().await }
+        }));
+        Ok(Self {
+            ledger,
+            store: name,
+            tasks,
+        })
+    }
+
+    /// Delivers what waits, and ends.
+    pub(super) async fn stop(self) {
+        let lost = self.ledger.flush(FLUSH_MAX).await;
+        if lost > 0 {
+            tracing::error!(lost, "calls were not charged before the process ended");
+        }
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+
+    pub(super) fn look(&self) -> LedgerLook {
+        LedgerLook {
+            ledger: Arc::clone(&self.ledger),
+            store: self.store.clone(),
+        }
+    }
+}
+
+/// What `/ready` and `/status` say of the ledger.
+#[derive(Clone)]
+pub(super) struct LedgerLook {
+    ledger: Arc<Ledger>,
+    store: String,
+}
+
+// === impl LedgerLook ===
+
+impl LedgerLook {
+    /// In a few words: which store, and whether it answers.
+    pub(super) fn words(&self) -> String {
+        match self.ledger.stats().breaker {
+            BreakerState::Closed => format!("budgets in {}", self.store),
+            BreakerState::Open { for_ms, last_error } => format!(
+                "budgets in {}, which has not answered for {} s ({last_error}): each budget's \
+                 onStoreFailure decides",
+                self.store,
+                for_ms / 1_000,
+            ),
+        }
+    }
+
+    /// Store, breaker, queue and counters.
+    pub(super) fn status(&self) -> Value {
+        let mut status = json!(self.ledger.stats());
+        if let Some(fields) = status.as_object_mut() {
+            fields.insert("store".to_string(), json!(self.store));
+        }
+        status
+    }
+}
+
+fn connect(url: &str, args: &StoreArgs) -> anyhow::Result<RedisStore> {
+    let mut options = RedisOptions::default();
+    if let Some(prefix) = &args.redis_prefix {
+        options.prefix.clone_from(prefix);
+    }
+    if let Some(path) = &args.redis_password_file {
+        let path_shown = path.display();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Misuse(format!("--redis-password-file {path_shown}: {error}")))?;
+        let password = text.trim_end_matches(['\n', '\r']);
+        if password.is_empty() {
+            return Err(Misuse(format!("--redis-password-file {path_shown} is empty")).into());
+        }
+        options.password = Some(Secret::new(password.to_string()));
+    }
+    RedisStore::connect(url, options).map_err(|error| Misuse(format!("--redis: {error}")).into())
+}
+
+/// Says in the log how the first attempt to reach the server went.
+async fn tell_first_answer(store: Arc<RedisStore>, name: String) {
+    match store.ready().await {
+        Ok(()) => tracing::info!(store = name, "budgets are kept in Redis"),
+        Err(error) => tracing::error!(
+            store = name,
+            %error,
+            "the budget store cannot be used; it is tried again, and until then each budget's \
+             onStoreFailure decides (Closed: 503)"
+        ),
+    }
+}
+
+/// The URL without user, password and parameters.
+fn shown_url(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+            format!("{scheme}://{place}")
+        }
+        None => "redis".to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown_url;
+
+    #[test]
+    fn shown_url_has_no_password() {
+        for (url, shown) in [
+            ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
+            ("rediss://user:pa@ss@host:1", "rediss://host:1"),
+            ("redis://:secret@host?password=x", "redis://host"),
+            ("secret", "redis"),
+        ] {
+            assert_eq!(shown_url(url), shown);
+        }
+    }
+}
