@@ -11,6 +11,9 @@ use crate::{
     wire::{Malformed, Reader},
 };
 
+/// The hold's record itself: its body begins with the output and the time.
+const GRANTED: u8 = 0;
+
 /// An answer: which kind, and the server's time.
 #[derive(Debug)]
 pub(crate) struct Answer<'a> {
@@ -33,11 +36,14 @@ impl<'a> Answer<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let (&kind, rest) = bytes.split_first().ok_or(Malformed)?;
         let mut rest = Reader::new(rest);
-        Ok(Self {
-            kind,
-            now_ms: rest.int()?,
-            rest,
-        })
+        let now_ms = if kind == GRANTED {
+            let mut body = rest.clone();
+            body.figure()?;
+            body.int()?
+        } else {
+            rest.int()?
+        };
+        Ok(Self { kind, now_ms, rest })
     }
 
     /// Of `hold.lua`.
@@ -47,7 +53,7 @@ impl<'a> Answer<'a> {
         accounts: &Accounts<'_>,
     ) -> Result<HoldOutcome, Malformed> {
         match self.kind {
-            b'G' => self.into_receipt(request, accounts),
+            GRANTED | b'R' => self.into_receipt(request, accounts),
             b'N' => Ok(HoldOutcome::Granted(HoldReceipt {
                 id: request.id,
                 output_granted: request.output_want,

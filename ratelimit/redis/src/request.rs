@@ -84,8 +84,8 @@ impl<'a> Accounts<'a> {
 
 impl Head<'_> {
     /// Time, hold lifetime and the accounts' windows.
-    fn array(&self, accounts: &Accounts<'_>) -> Writer {
-        let mut writer = Writer::array();
+    fn begin(&self, accounts: &Accounts<'_>) -> Writer {
+        let mut writer = Writer::default();
         let dictated_ms = self.clock.dictated_ms();
         let now_ms = dictated_ms.unwrap_or_else(|| self.clock.estimate_ms());
         writer.int(dictated_ms.unwrap_or(0));
@@ -119,7 +119,7 @@ impl Head<'_> {
         accounts: &Accounts<'_>,
         raise: bool,
     ) -> Vec<u8> {
-        let mut writer = self.array(accounts);
+        let mut writer = self.begin(accounts);
         let want = u128::from(request.output_want);
         let min = u128::from(request.output_min.min(request.output_want));
         writer.flag(raise);
@@ -154,24 +154,24 @@ impl Head<'_> {
             writer.figure(per_output);
             writer.need_exact(fixed + per_output.saturating_mul(want));
         }
-        writer.into_array()
+        writer.into_bytes()
     }
 
     /// For `renew.lua`.
     pub(crate) fn renew(&self, receipt: &HoldReceipt, accounts: &Accounts<'_>) -> Vec<u8> {
         let (body, exact) = body(receipt, accounts);
-        let mut writer = self.array(accounts);
+        let mut writer = self.begin(accounts);
         writer.exact_flag();
         writer.set_exact(exact);
         writer.text(&body);
-        writer.into_array()
+        writer.into_bytes()
     }
 
     /// For `settle.lua`.
     pub(crate) fn settle(&self, settlement: &Settlement, accounts: &Accounts<'_>) -> Vec<u8> {
         let Settlement { receipt, charges } = settlement;
         let (body, exact) = body(receipt, accounts);
-        let mut writer = self.array(accounts);
+        let mut writer = self.begin(accounts);
         writer.exact_flag();
         writer.set_exact(exact);
         writer.text(&body);
@@ -181,12 +181,12 @@ impl Head<'_> {
             writer.time(start_ms);
             writer.figure(charged);
         }
-        writer.into_array()
+        writer.into_bytes()
     }
 
     /// For `spend.lua`.
     pub(crate) fn spend(&self, spends: &[Spend], accounts: &Accounts<'_>) -> Vec<u8> {
-        let mut writer = self.array(accounts);
+        let mut writer = self.begin(accounts);
         writer.exact_flag();
         writer.index(spends.len());
         let mut sum = 0;
@@ -199,25 +199,25 @@ impl Head<'_> {
             sum += amount;
         }
         writer.need_exact(sum);
-        writer.into_array()
+        writer.into_bytes()
     }
 
     /// For `account.lua`: 1 looks, 2 grants, 3 resets.
     pub(crate) fn account(&self, accounts: &Accounts<'_>, what: i64, amount: u64) -> Vec<u8> {
-        let mut writer = self.array(accounts);
+        let mut writer = self.begin(accounts);
         writer.exact_flag();
         writer.int(what);
         writer.figure(u128::from(amount));
-        writer.into_array()
+        writer.into_bytes()
     }
 
     /// For `list.lua`.
     pub(crate) fn list(&self, cursor: &str, pattern: &str, looked_at: usize) -> Vec<u8> {
-        let mut writer = self.array(&Accounts::of(std::iter::empty()));
+        let mut writer = self.begin(&Accounts::of(std::iter::empty()));
         writer.text(cursor.as_bytes());
         writer.text(pattern.as_bytes());
         writer.index(looked_at);
-        writer.into_array()
+        writer.into_bytes()
     }
 }
 
@@ -248,7 +248,8 @@ fn body(receipt: &HoldReceipt, accounts: &Accounts<'_>) -> (Vec<u8>, bool) {
         }
         writer.time(i64::try_from(state.reset_ms).unwrap_or(i64::MAX));
     }
-    writer.into_sequence()
+    let exact = writer.is_exact();
+    (writer.into_bytes(), exact)
 }
 
 /// For each account its window of admission, and the sum of what `of` says of its entries.

@@ -6,11 +6,10 @@
 /// From here on doubles skip integers.
 const DOUBLE_EXACT_MAX: u128 = 1 << 53;
 
-/// Writes one array, or a plain sequence of values.
+/// Writes a sequence of values.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     bytes: Vec<u8>,
-    values: u32,
     exact: bool,
     exact_flag_at: Option<usize>,
 }
@@ -35,16 +34,7 @@ pub(crate) struct Malformed;
 // === impl Writer ===
 
 impl Writer {
-    /// An array; its length is written at the end.
-    pub(crate) fn array() -> Self {
-        Self {
-            bytes: vec![0xdd, 0, 0, 0, 0],
-            ..Self::default()
-        }
-    }
-
     pub(crate) fn int(&mut self, value: i64) {
-        self.values += 1;
         match u8::try_from(value) {
             Ok(small @ 0..0x80) => self.bytes.push(small),
             _ => {
@@ -62,7 +52,7 @@ impl Writer {
         self.int(i64::from(value));
     }
 
-    /// A place for whether any figure of the array needs exact reckoning.
+    /// A place for whether any figure needs exact reckoning.
     pub(crate) fn exact_flag(&mut self) {
         self.exact_flag_at = Some(self.bytes.len());
         self.int(0);
@@ -94,7 +84,6 @@ impl Writer {
     }
 
     pub(crate) fn text(&mut self, text: &[u8]) {
-        self.values += 1;
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         match u8::try_from(length) {
             Ok(short @ 0..32) => self.bytes.push(0xa0 | short),
@@ -107,23 +96,21 @@ impl Writer {
     }
 
     fn float(&mut self, value: f32) {
-        self.values += 1;
         self.bytes.push(0xca);
         self.bytes.extend_from_slice(&value.to_be_bytes());
     }
 
-    /// The array.
-    pub(crate) fn into_array(mut self) -> Vec<u8> {
-        self.bytes[1..5].copy_from_slice(&self.values.to_be_bytes());
+    /// What was written.
+    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
         if let Some(at) = self.exact_flag_at {
             self.bytes[at] = u8::from(self.exact);
         }
         self.bytes
     }
 
-    /// The values alone, and whether any of them needs exact reckoning.
-    pub(crate) fn into_sequence(self) -> (Vec<u8>, bool) {
-        (self.bytes, self.exact)
+    /// Whether any figure so far needs exact reckoning.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.exact
     }
 
     /// Takes over that a part that was written elsewhere needs exact reckoning.
@@ -239,7 +226,7 @@ mod tests {
     fn sequence(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
         let mut writer = Writer::default();
         write(&mut writer);
-        writer.into_sequence().0
+        writer.into_bytes()
     }
 
     #[test]
@@ -255,11 +242,11 @@ mod tests {
     #[test]
     fn figure_beyond_doubles_asks_for_exact_reckoning() {
         for (figure, flag) in [((1_u128 << 53) - 1, 0), (1 << 53, 1)] {
-            let mut writer = Writer::array();
-            writer.exact_flag();
-            writer.figure(figure);
-            let bytes = writer.into_array();
-            assert_eq!(bytes[..6], [0xdd, 0, 0, 0, 2, flag]);
+            let bytes = sequence(|w| {
+                w.exact_flag();
+                w.figure(figure);
+            });
+            assert_eq!(bytes[0], flag);
         }
     }
 

@@ -1,15 +1,16 @@
 -- Takes a hold, or (raise) replaces one: all or nothing.
 --
--- Arguments: raise (1) or not, exact, want, charges; four per account: fixed and per output
--- of its enforced charges, what they need at least, and at most; five per charge: account, limit,
+-- Arguments: raise (1) or not, exact, want, charges m; four per account: fixed and per output of
+-- its enforced charges, what they need at least, and at most; five per charge: account, limit,
 -- enforced, fixed, per output.
--- Answers: G time body | D time index settled held granted end retry | N time (nothing asked)
+-- Answers: the record (begins with 0: granted now) | R time body (granted before)
+--   | D time index settled held granted end retry | N time (nothing asked)
 local HOLD = KEYS[n + 2]
 local ID = string.sub(HOLD, -32)
 local raise, want, m = r[base + 1] == 1, r[base + 3], r[base + 4]
 local of_account, of_charge = base + 4, base + 4 + 4 * n
 
--- What would have to pass until `need` fits; `others` is what others hold.
+-- How long until `need` fits; `others` is what others hold.
 local function retry(a, limit, others, need)
   local first
   if a.c then
@@ -34,43 +35,32 @@ local function retry(a, limit, others, need)
   return (first or a.we) - now
 end
 
-local function act()
-  local a = open()
-  local rec = got[n + 2]
-  if rec and gone and gone[ID] then rec = false end
-  local own
-  if rec then
-    local body, till = body_of(rec)
-    if till ~= 0 and till <= now then
-      rec = false
-    elseif till ~= 0 or not raise then
-      return finish('G' .. pack(now) .. body)
-    else
-      own = {unpack_all(body)}
+-- What the hold that is replaced has on each of the request's accounts.
+local function own_of(b)
+  local own, names = {}, prefix() .. 'a:'
+  for i = 4, 1 + 3 * b[3], 3 do
+    local sum = b[i + 2]
+    if B then sum = B(sum) elseif type(sum) ~= 'number' then sum, big = 0, true end
+    for j = 1, n do
+      local a = objs[j]
+      if a.key == names .. b[i] and (a.c or a.ws == b[i + 1]) then own[j] = sum end
     end
   end
-  local had = {}
-  if own then
-    for i = 0, own[3] - 1 do
-      local sum = own[6 + 3 * i]
-      if B then sum = B(sum) elseif type(sum) ~= 'number' then sum, big = 0, true end
-      local key = prefix() .. 'a:' .. own[4 + 3 * i]
-      for j = 1, n do
-        if a[j].key == key and (a[j].c or a[j].ws == own[5 + 3 * i]) then had[j] = sum end
-      end
-    end
-  end
-  -- The decision. Of what does not fit the tightest frees latest, then has least left.
+  return own
+end
+
+-- The output that fits, or nil and the tightest charge with its wait: of those that do not fit
+-- the one that frees latest, then has least left.
+local function decide(a, own)
   local output, tightest, latest, least = want, nil, nil, nil
   if B then output = B(output) end
-  for i = 1, m do
-    local at = of_charge + 5 * (i - 1)
+  for at = of_charge, of_charge + 5 * (m - 1), 5 do
     if r[at + 3] == 1 then
       local j, limit = r[at + 1], r[at + 2]
       local o = of_account + 4 * (j - 1)
       local fixed, per, need, most = r[o + 1], r[o + 2], r[o + 3], r[o + 4]
       if B then limit, fixed, per, need, most = B(limit), B(fixed), B(per), B(need), B(most) end
-      local account, mine = a[j], had[j]
+      local account, mine = a[j], own and own[j]
       local others = mine and account.h - mine or account.h
       local room = limit + account.g - account.s - others
       if not ((mine and need <= mine) or (room > Z and need <= room)) then
@@ -78,7 +68,7 @@ local function act()
         local left = limit + account.g - account.s - account.h
         if left < Z then left = Z end
         if not tightest or wait > latest or (wait == latest and left < least) then
-          tightest, latest, least = i, wait, left
+          tightest, latest, least = (at - of_charge) / 5 + 1, wait, left
         end
       else
         if mine and room < mine then room = mine end
@@ -89,51 +79,69 @@ local function act()
       end
     end
   end
-  if tightest then
-    local account = a[r[of_charge + 5 * (tightest - 1) + 1]]
-    local s, h, g, over = standing(account)
-    return finish('D' .. pack(now, tightest, s, h, g, over, latest))
-  end
-  if own then release(own) end
-  -- Recorded on every account, then the states that show it.
-  local sums, held = {}, {}
-  for i = 1, m do
-    local at = of_charge + 5 * (i - 1)
-    local j, fixed, per = r[at + 1], r[at + 4], r[at + 5]
-    local amount
-    if B then amount = B.muladd(B(fixed), output, B(per)) else amount = fixed + per * output end
-    local account = a[j]
+  if tightest then return nil, tightest, latest end
+  return output
+end
+
+local function held(at, output)
+  if B then return B.muladd(B(r[at + 4]), output, B(r[at + 5])) end
+  return r[at + 4] + r[at + 5] * output
+end
+
+-- Adds the hold to its accounts. Returns the record's body, whose states show it.
+local function hold_on(a, output)
+  for at = of_charge, of_charge + 5 * (m - 1), 5 do
+    local account, amount = a[r[at + 1]], held(at, output)
     account.h = account.h + amount
+    account.sum = account.sum and account.sum + amount or amount
     account.dirty = true
-    held[i] = amount
-    sums[j] = sums[j] and sums[j] + amount or amount
   end
+  local names = #LIVE + 2
+  -- Long enough for one account and one charge, so that it does not grow as a rule.
+  local t = {enc(output), now, n, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+  local e = 3
+  for j = 1, n do
+    t[e + 1], t[e + 2], t[e + 3] = string.sub(a[j].key, names), a[j].ws, enc(a[j].sum)
+    e = e + 3
+  end
+  for at = of_charge, of_charge + 5 * (m - 1), 5 do
+    t[e + 1], t[e + 2], t[e + 3] = r[at + 1], r[at + 2], enc(held(at, output))
+    t[e + 4], t[e + 5], t[e + 6], t[e + 7] = standing(a[r[at + 1]])
+    e = e + 7
+  end
+  return pack(unpack(t))
+end
+
+local function act()
+  local a = open()
+  local rec, replaced = got[n + 2], nil
+  if rec and not (gone and gone[ID]) then
+    local body, till = body_of(rec)
+    if till > now or (till == 0 and not raise) then
+      return finish('R' .. pack(now) .. body)
+    elseif till == 0 then
+      replaced = {unpack_all(body)}
+    end
+  end
+  local output, tightest, wait = decide(a, replaced and own_of(replaced))
+  if not output then
+    local s, h, g, over = standing(a[r[of_charge + 5 * (tightest - 1) + 1]])
+    return finish('D' .. pack(now, tightest, s, h, g, over, wait))
+  end
+  if replaced then release(replaced) end
   if m == 0 then
     local reply = finish('N' .. pack(now))
-    if reply and rec and not stale then
+    if replaced and reply and not stale then
       call('DEL', HOLD)
       call('ZREM', LIVE, ID)
     end
     return reply
   end
-  local names, t = #prefix() + 3, {enc(output), now, n}
-  local at = 3
-  for j = 1, n do
-    t[at + 1], t[at + 2], t[at + 3] = string.sub(a[j].key, names), a[j].ws, enc(sums[j])
-    at = at + 3
-  end
-  for i = 1, m do
-    local o = of_charge + 5 * (i - 1)
-    local account = a[r[o + 1]]
-    t[at + 1], t[at + 2], t[at + 3] = r[o + 1], r[o + 2], enc(held[i])
-    t[at + 4], t[at + 5], t[at + 6], t[at + 7] = standing(account)
-    at = at + 7
-  end
-  local body = pack(unpack(t))
-  local reply = finish('G' .. pack(now) .. body)
+  local record = '\0' .. hold_on(a, output)
+  local reply = finish(record)
   if reply and not stale then
     local expires = now + r[2]
-    call('SET', HOLD, '\0' .. body)
+    call('SET', HOLD, record)
     call('ZADD', LIVE, expires, ID)
     if expires < tonumber(got[1]) then call('SET', NEXT, expires) end
   end

@@ -5,9 +5,10 @@
 local function act()
   open()
   local found = call('SCAN', r[base + 1], 'MATCH', r[base + 2], 'COUNT', r[base + 3])
-  local t, names = {now, found[1]}, #prefix() + 3
+  local t, names = {now, found[1]}, #LIVE + 2
+  seldom = seldom or rare()
   for _, key in ipairs(found[2]) do
-    local a = find(string.sub(key, names))
+    local a = seldom.find(key)
     if a and (a.h > Z or a.s > Z or a.g > Z) then
       local at = #t
       t[at + 1] = string.sub(key, names)

@@ -25,7 +25,7 @@ local function act()
       local account, ws, amount = a[i], r[base + 1 + 2 * i], r[base + 2 + 2 * i]
       if B then amount = B(amount) end
       if account.c then
-        charge_slide(account, ws, amount)
+        seldom.charge(account, ws, amount)
         account.dirty = true
       elseif account.ws == ws then
         account.s = account.s + amount

@@ -50,7 +50,7 @@ local function act()
       if how % 2 == 1 then
         give_back(account, amount)
       elseif account.c then
-        charge_slide(account, account.ws, amount)
+        seldom.charge(account, account.ws, amount)
       else
         account.s = account.s + amount
       end
