@@ -1,7 +1,8 @@
 //! What every store must do, as checks that any store's tests can run.
 //!
 //! A store's test names one function that makes a store, wraps it in a [`Rig`] and drives the
-//! check: `tollgate_budget::conformance_tests!(run);`. A failed check panics.
+//! check: `tollgate_budget::conformance_tests!(run);`. A failed check panics. More random scripts
+//! than the suite's own: [`interleaving_answered_as_by_the_model`].
 
 #![allow(
     clippy::panic,
@@ -131,6 +132,7 @@ macro_rules! conformance_tests {
             unenforced_charge_leaves_the_denial_to_others
             unenforced_charge_adds_nothing_to_what_an_enforced_one_needs
             unenforced_hold_raised_and_settled_like_others
+            unenforced_holds_of_all_bits_leave_nothing_behind
             figures_near_the_greatest_limit_exact
             spends_near_the_greatest_limit_exact
             sums_beyond_the_greatest_limit_do_not_wrap

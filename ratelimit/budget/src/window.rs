@@ -47,11 +47,10 @@ impl Window {
     ///   clock shows twice (the end of summer time) is two windows. Where the clock jumps over a
     ///   whole hour by less than an hour (Lord Howe moves by 30 minutes), the running window goes
     ///   on until the clock shows the next whole hour: no extra window, so no extra budget.
-    /// - Day, week, month and year start at the midnight of their first date; where the clock skips that
-    ///   midnight, when it would have been without the jump. A date that the calendar skips
+    /// - Day, week, month and year start at the midnight of their first date; where the clock skips
+    ///   that midnight, when it would have been without the jump. A date that the calendar skips
     ///   (Apia, 2011-12-30) has no window. A midnight that the clock shows twice counts once, the
     ///   first time.
-    ///
     /// - A lifetime is all time. Beyond the calendar (years -9999 to 9999) each window is.
     /// - Of a sliding window the bucket, and how long it counts: see [`sliding::bucket`].
     pub fn containing(kind: WindowKind, zone: &Zone, now_ms: i64) -> Self {

@@ -73,3 +73,23 @@ pub async fn unenforced_hold_raised_and_settled_like_others(rig: &Rig<'_>) {
     rig.settle(&raised, &[70]).await;
     assert_eq!(rig.standing(&alice).await, (70, 0));
 }
+
+/// Nobody refuses them, so their sum may exceed 64 bits; what is left when they are over is exact.
+pub async fn unenforced_holds_of_all_bits_leave_nothing_behind(rig: &Rig<'_>) {
+    for (window, id) in [
+        (WindowKind::Month, 0),
+        (WindowKind::Sliding(80_000_000), 10),
+    ] {
+        let alice = rig.account_per(window, "alice", 100);
+        let request = |n, fixed| unenforced(rig.ask(id + n, &[(&alice, fixed)]), &[0]);
+        rig.granted(&request(1, 5)).await;
+        let first = rig.granted(&request(2, u64::MAX)).await;
+        let second = rig.granted(&request(3, u64::MAX - 1)).await;
+        assert!(second.entries[0].state.held >= i64::MAX as u64);
+        rig.denied(&rig.ask(id + 4, &[(&alice, 1)])).await;
+        rig.settle(&first, &[1]).await;
+        rig.settle(&second, &[2]).await;
+        assert_eq!(rig.standing(&alice).await, (3, 5));
+        rig.granted(&rig.ask(id + 5, &[(&alice, 92)])).await;
+    }
+}

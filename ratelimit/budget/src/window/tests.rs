@@ -24,13 +24,14 @@ const ZONES: [&str; 14] = [
     "Antarctica/Troll",
 ];
 
-const KINDS: [WindowKind; 6] = [
+const KINDS: [WindowKind; 7] = [
     WindowKind::Second,
     WindowKind::Minute,
     WindowKind::Hour,
     WindowKind::Day,
     WindowKind::Week,
     WindowKind::Month,
+    WindowKind::Year,
 ];
 
 fn zone(name: &str) -> Zone {
@@ -344,6 +345,66 @@ fn weeks_start_on_monday_across_years() {
 }
 
 #[test]
+fn years_are_calendar_years_of_the_zone() {
+    let year = WindowKind::Year;
+    check(
+        year,
+        "UTC",
+        "2028-12-31T23:59:59.999Z",
+        ("2028-01-01T00:00:00Z", "2029-01-01T00:00:00Z"),
+    );
+    check(
+        year,
+        "Asia/Kathmandu",
+        "2026-12-31T18:15:00Z",
+        ("2026-12-31T18:15:00Z", "2027-12-31T18:15:00Z"),
+    );
+    // Apia skipped 2011-12-30: that year ended where the zone was already 14 hours ahead.
+    check(
+        year,
+        "Pacific/Apia",
+        "2011-12-30T12:00:00Z",
+        ("2011-01-01T10:00:00Z", "2011-12-31T10:00:00Z"),
+    );
+}
+
+#[test]
+fn lifetime_is_all_time() {
+    for now_ms in [i64::MIN, 0, i64::MAX - 1] {
+        let window = Window::containing(WindowKind::Lifetime, &zone("Europe/Madrid"), now_ms);
+        assert_eq!(window, Window::ENDLESS);
+        assert!(window.contains(now_ms));
+        assert_eq!(window.reset_ms(now_ms), u64::MAX);
+    }
+}
+
+#[test]
+fn sliding_bucket_is_a_twentieth_rounded_up() {
+    for (span_ms, bucket_ms) in [
+        (0, 1),
+        (1_000, 50),
+        (1_001, 51),
+        (80_000, 4_000),
+        (86_400_000, 4_320_000),
+    ] {
+        assert_eq!(sliding::bucket_ms(span_ms), bucket_ms);
+    }
+    let bucket = Window::containing(WindowKind::Sliding(80_000), &zone("Asia/Kolkata"), 84_001);
+    assert_eq!((bucket.start_ms, bucket.end_ms), (84_000, 168_000));
+    // No span is too long, and no time too far.
+    for now_ms in [i64::MIN, 0, i64::MAX] {
+        let bucket = sliding::bucket(u64::MAX, now_ms);
+        assert!(bucket.start_ms <= now_ms && now_ms <= bucket.end_ms);
+    }
+}
+
+#[test]
+fn kinds_in_words() {
+    assert_eq!(words(WindowKind::Day), "Day");
+    assert_eq!(words(WindowKind::Sliding(3_600_000)), "Sliding 3600000 ms");
+}
+
+#[test]
 fn cache_follows_time_both_ways_and_keeps_zones_apart() {
     let mut cache = WindowCache::default();
     let madrid: Arc<str> = Arc::from("Europe/Madrid");
@@ -448,9 +509,36 @@ proptest! {
             let before = start - jiff::SignedDuration::from_millis(1);
             prop_assert!(zone.time_zone().to_datetime(before).date() < shown.date());
             let date = shown.date();
-            // Friday, 2011-12-30 is the one date skipped; it starts neither a week nor a month.
+            // Friday, 2011-12-30 is the one date skipped; it starts no week, month or year.
             prop_assert!(kind != WindowKind::Week || date.weekday() == jiff::civil::Weekday::Monday);
             prop_assert!(kind != WindowKind::Month || date.day() == 1);
+            prop_assert!(kind != WindowKind::Year || date.day_of_year() == 1);
         }
+    }
+
+    /// Whatever is spent within a span of now counts; whatever is older than a span and a bucket
+    /// does not; and there are never more than 21 buckets to keep.
+    #[test]
+    fn sliding_charge_counts_for_the_span_and_at_most_a_bucket_more(
+        span_ms in prop_oneof![1_000..100_000_u64, 1_000..100_000_000_u64],
+        then_ms in -200_000_000..4_102_444_800_000_i64,
+        part in 0.0..1.2_f64,
+    ) {
+        let bucket = sliding::bucket(span_ms, then_ms);
+        prop_assert!(bucket.start_ms <= then_ms);
+        prop_assert_eq!(sliding::starting_at(span_ms, bucket.start_ms), bucket);
+        let age_ms = (span_ms as f64 * part) as u64;
+        let counts = bucket.contains(then_ms.saturating_add_unsigned(age_ms));
+        prop_assert!(counts || age_ms > span_ms, "{age_ms} {bucket:?}");
+        prop_assert!(!counts || age_ms < span_ms + sliding::bucket_ms(span_ms));
+        let now_ms = then_ms.saturating_add_unsigned(age_ms);
+        let oldest_ms = now_ms.saturating_sub_unsigned(2 * span_ms + 100);
+        let mut counting = 0;
+        let mut start_ms = sliding::bucket(span_ms, oldest_ms).start_ms;
+        while start_ms <= now_ms {
+            counting += u32::from(sliding::starting_at(span_ms, start_ms).contains(now_ms));
+            start_ms = start_ms.saturating_add_unsigned(sliding::bucket_ms(span_ms));
+        }
+        prop_assert!((20..=21).contains(&counting), "{counting}");
     }
 }

@@ -17,7 +17,8 @@ pub struct Bounds {
 
 // === impl Bounds ===
 
-/// About 160 MiB when every bound is reached with two accounts per request.
+/// About 200 MiB when every bound is reached with two accounts per request. A sliding account has
+/// up to 20 buckets of 32 bytes beside that.
 impl Default for Bounds {
     fn default() -> Self {
         Self {

@@ -1,6 +1,7 @@
 //! The memory store against the checks of every store, its own bounds, threads and a model.
 
 mod bounds;
+mod faults;
 mod model;
 mod threads;
 mod ticking;
@@ -31,11 +32,7 @@ fn run(check: impl AsyncFnOnce(&Rig<'_>)) {
 }
 
 /// Drives a check to its end: the memory store never waits.
-fn drive<T>(
-    clock: &dyn TestClock,
-    store: &MemoryStore,
-    check: impl AsyncFnOnce(&Rig<'_>) -> T,
-) -> T {
+fn drive<T>(clock: &dyn TestClock, store: &dyn Store, check: impl AsyncFnOnce(&Rig<'_>) -> T) -> T {
     let rig = Rig {
         store,
         clock,

@@ -232,3 +232,110 @@ fn a_hundred_thousand_forgotten_holds_are_freed_at_once() {
     assert_eq!(store.states_now(&[a])[0].held, 0);
     assert_eq!(store.usage().holds, 0);
 }
+
+fn spend(account: &Account, amount: i64, forced: bool) -> Spend {
+    Spend {
+        account: account.clone(),
+        amount,
+        forced,
+    }
+}
+
+#[test]
+fn spend_and_grant_without_room_for_the_account_change_nothing() {
+    let time = Time::default();
+    let store = time.store(small());
+    let known = account(WindowKind::Day, "known", 10);
+    let [b, c, d] = ["b", "c", "d"].map(|subject| account(WindowKind::Day, subject, 10));
+    let full = [&known, &b, &c].map(|account| spend(account, 1, false));
+    assert!(store.spend_now(&full).expect("there is room").admitted);
+    for forced in [true, false] {
+        let full = store
+            .spend_now(&[spend(&known, 5, true), spend(&d, 1, forced)])
+            .expect_err("the store is full");
+        assert_eq!(full.to_string(), "the budget store is full: 3 accounts");
+    }
+    assert!(store.grant_now(&d, 1).is_err());
+    assert_eq!(store.states_now(std::slice::from_ref(&known))[0].settled, 1);
+    // What charges nothing needs no room: refused, asked, given back, granted 0.
+    for (amount, admitted) in [(11, false), (0, true), (-5, true)] {
+        let outcome = store.spend_now(&[spend(&d, amount, false)]);
+        assert_eq!(outcome.expect("needs no room").admitted, admitted);
+    }
+    assert!(store.grant_now(&d, 0).is_ok());
+    assert_eq!(store.reset_now(&d).settled, 0);
+    assert_eq!(store.usage().accounts, 3);
+    assert!(store.grant_now(&known, 1).is_ok());
+}
+
+#[test]
+fn sliding_account_leaves_when_nothing_counts_on_it() {
+    let time = Time::default();
+    let store = time.store(small());
+    let a = account(WindowKind::Sliding(80_000), "a", 1_000_000);
+    // Longer than any number of buckets is kept.
+    for id in 0..400 {
+        let receipt = grant(&store, &ask(id, &a, 10));
+        settle(&store, &receipt, 10);
+        time.step(1_000);
+    }
+    // 12:00 plus 400 s starts a bucket: 20 and the present one count, 4 calls each.
+    assert_eq!(
+        store.states_now(std::slice::from_ref(&a))[0].settled,
+        20 * 4 * 10
+    );
+    time.step(79_999);
+    assert_eq!(store.usage().accounts, 1);
+    time.step(1);
+    assert_eq!(store.usage().accounts, 0);
+}
+
+#[test]
+fn granted_account_stays_until_its_window_is_over() {
+    let time = Time::default();
+    let store = time.store(small());
+    let a = account(WindowKind::Minute, "a", 10);
+    store.grant_now(&a, 5).expect("there is room");
+    time.step(59_999);
+    assert_eq!(store.usage().accounts, 1);
+    assert_eq!(store.states_now(&[a])[0].granted, 5);
+    time.step(1);
+    assert_eq!(store.usage().accounts, 0);
+}
+
+#[test]
+fn page_looks_at_a_bounded_number_of_accounts_of_others() {
+    let time = Time::default();
+    let store = time.store(Bounds::default());
+    for n in 0..10_000 {
+        let a = account(WindowKind::Month, &n.to_string(), 10);
+        store
+            .spend_now(&[spend(&a, 1, false)])
+            .expect("there is room");
+    }
+    let mut last = account(WindowKind::Month, "last", 10);
+    last.budget = Arc::from("default/last");
+    store
+        .spend_now(&[spend(&last, 1, false)])
+        .expect("there is room");
+    let mut request = PageRequest {
+        budget: "default/last".to_owned(),
+        after: None,
+        size: 10,
+    };
+    let mut pages = vec![];
+    loop {
+        let page = store.list_now(&request);
+        pages.push(page.entries.len());
+        request.after = page.next;
+        if request.after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, [0, 0, 1]);
+    request.budget = "default/budget".to_owned();
+    request.size = usize::MAX;
+    assert_eq!(store.list_now(&request).entries.len(), 1_000);
+    request.after = Some(usize::MAX.to_string());
+    assert_eq!(store.list_now(&request), Page::default());
+}

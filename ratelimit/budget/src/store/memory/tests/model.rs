@@ -12,8 +12,6 @@ fn words(len: usize) -> impl Strategy<Value = Vec<u64>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
-
     #[test]
     fn store_answers_as_the_model_does(words in words(120)) {
         let time = Time::default();

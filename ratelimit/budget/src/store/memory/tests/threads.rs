@@ -69,3 +69,42 @@ fn threads_that_settle_twice_leave_no_drift_and_no_overrun() {
     assert_eq!(store.overrun_total(), 0);
     assert!(tally > 40_000, "the limit was reached: {tally}");
 }
+
+#[test]
+fn threads_that_hold_and_spend_in_a_sliding_window_stay_within_the_limit() {
+    let time = Time::default();
+    let store = time.store(Bounds::default());
+    let alice = account(WindowKind::Sliding(80_000), "alice", 20_000);
+    let spent = AtomicU64::new(0);
+    thread::scope(|scope| {
+        for thread in 0..8_u128 {
+            let (store, alice, spent, time) = (&store, &alice, &spent, &time);
+            scope.spawn(move || {
+                for n in 0..500 {
+                    // All in all 40 s: nothing is old enough to count no more.
+                    time.step(10);
+                    let spend = Spend {
+                        account: alice.clone(),
+                        amount: 7,
+                        forced: false,
+                    };
+                    let outcome = store.spend_now(&[spend]).expect("there is room");
+                    let tokens = if outcome.admitted { 7 } else { 0 };
+                    spent.fetch_add(tokens, Ordering::Relaxed);
+                    if let Ok(HoldOutcome::Granted(receipt)) =
+                        store.hold_now(&ask(thread << 64 | n, alice, 11))
+                    {
+                        let state = settle(store, &receipt, 5);
+                        assert!(state.settled + state.held <= state.limit);
+                        spent.fetch_add(5, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let spent = spent.into_inner();
+    let state = &store.states_now(&[alice])[0];
+    assert_eq!((state.settled, state.held), (spent, 0));
+    assert!((19_980..=20_000).contains(&spent), "{spent}");
+    assert_eq!(store.overrun_total(), 0);
+}

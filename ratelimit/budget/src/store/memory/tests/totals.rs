@@ -100,3 +100,35 @@ fn budgets_beyond_the_bound_are_summed_together() {
     assert_eq!(sum, 50_000);
     assert_eq!(store.settled_total("other"), 50_000 - 40_960);
 }
+
+#[test]
+fn spends_counted_and_what_is_given_back_apart() {
+    let time = Time::default();
+    let store = time.store(Bounds::default());
+    let a = account(WindowKind::Day, "a", 100);
+    let spend = |amount, forced| {
+        let spend = Spend {
+            account: a.clone(),
+            amount,
+            forced,
+        };
+        store.spend_now(&[spend]).expect("there is room");
+    };
+    spend(90, false);
+    spend(11, false);
+    spend(25, true);
+    spend(-20, false);
+    spend(10, true);
+    store.grant_now(&a, 10).expect("there is room");
+    spend(10, true);
+    // 115, 95 and 105 of 100; 115 of 110.
+    let expected = BudgetTotal {
+        budget: Arc::from("default/budget"),
+        window: WindowKind::Day,
+        settled: 135,
+        overrun: 15 + 5 + 5,
+        given_back: 20,
+        late: 0,
+    };
+    assert_eq!(store.totals(), [expected]);
+}
