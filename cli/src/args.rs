@@ -1,6 +1,7 @@
 //! The command line as typed.
 
 mod budget;
+mod ratelimit;
 mod store;
 
 use std::{net::IpAddr, path::PathBuf};
@@ -8,6 +9,7 @@ use std::{net::IpAddr, path::PathBuf};
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use budget::{AdminArgs, BudgetArgs, BudgetCommand, OutputFormat};
+pub(crate) use ratelimit::RateLimitArgs;
 pub(crate) use store::StoreArgs;
 
 /// An AI gateway: one OpenAI-compatible endpoint in front of many model providers, with token
@@ -36,6 +38,13 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Run the provider simulator alone: OpenAI and Anthropic APIs with faults on demand.
     Provider(ProviderArgs),
+    /// Run the rate limit service alone, for Envoys that somebody else runs.
+    #[command(
+        long_about = "Run the rate limit service alone, for Envoys that somebody else runs: \
+        envoy.service.ratelimit.v3 over gRPC, with grpc.health.v1, by the limits of the manifests. \
+        `tollgate run` has one inside."
+    )]
+    Ratelimit(RateLimitArgs),
     /// Run the gateway: everything in one process, and Envoy.
     #[command(
         long_about = "Run the gateway: everything in one process, and Envoy.\n\n\

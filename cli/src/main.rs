@@ -15,6 +15,7 @@ mod metrics;
 mod misuse;
 mod output;
 mod provider;
+mod ratelimit;
 mod run;
 mod status;
 mod translate;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Crds(args) => crds::crds(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Provider(args) => provider::provider(&args),
+        Command::Ratelimit(args) => ratelimit::ratelimit(args),
         Command::Run(args) => run::run(args),
         Command::Status(args) => status::status(&args),
         Command::Translate(args) => translate::translate(&args),

@@ -1,7 +1,8 @@
 //! `tollgate run`: the gateway in one process, and Envoy. Wires the parts; decides nothing.
 
-mod ledger;
+pub(crate) mod ledger;
 mod origin;
+mod rate_limits;
 mod shown;
 
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
@@ -91,6 +92,7 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
     let store: Arc<dyn Store> = Arc::clone(&budgets.ledger) as Arc<dyn Store>;
     let host_config = HostConfig {
         body_bytes_max: args.body_limit,
+        renew_every: args.store.renew_every(),
         ..HostConfig::default()
     };
     let host = Host::new(
@@ -112,6 +114,14 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
     });
     let mut build = BuildOptions::new(socket);
     build.body_bytes_max = args.body_limit;
+    let (limits, ratelimit) = rate_limits::start(
+        &build.ratelimit_socket,
+        Arc::clone(&store),
+        &metrics.meter(),
+        threads,
+        stopped.clone(),
+    )
+    .await?;
     let inputs = Inputs {
         manifests: manifests.clone(),
         environment: Arc::new(|name| std::env::var(name).ok()),
@@ -128,7 +138,8 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
         drain_max: Duration::from_secs(args.drain_timeout),
     })
     .await?;
-    let routes = tokio::spawn(follow_bundles(Arc::clone(&host), standalone.bundle.clone()));
+    let bundles = standalone.bundle.clone();
+    let routes = tokio::spawn(follow_bundles(Arc::clone(&host), limits, bundles));
     let operated = Budgets {
         bundle: standalone.bundle.clone(),
         store,
@@ -150,6 +161,7 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
         signal = stop_signal() => signal.err(),
         error = standalone.failed() => Some(error),
         ended = extproc => Some(ended_early("the ext_proc service", ended)),
+        ended = ratelimit => Some(ended_early("the rate limit service", ended)),
         ended = admin => Some(ended_early("the admin endpoint", ended)),
         error = announce(ready, addresses.first().copied(), admin_address, &origin) => Some(error),
     };
@@ -198,11 +210,13 @@ async fn announce(
 
 async fn follow_bundles(
     host: Arc<Host>,
+    limits: Arc<tollgate_ratelimit::Service>,
     mut bundles: watch::Receiver<Arc<tollgate_bundle::Bundle>>,
 ) {
     loop {
         let bundle = Arc::clone(&bundles.borrow_and_update());
         host.apply(&bundle);
+        limits.apply(&bundle.rate_limits);
         if bundles.changed().await.is_err() {
             return;
         }
@@ -222,12 +236,13 @@ pub(crate) async fn stop_signal() -> anyhow::Result<()> {
     }
 }
 
-async fn until(mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn until(mut stopped: watch::Receiver<bool>) {
     // A closed channel means that nobody will stop us any other way.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-fn ended_early(
+/// What to say of a part that must live and ended.
+pub(crate) fn ended_early(
     what: &str,
     ended: Result<anyhow::Result<()>, tokio::task::JoinError>,
 ) -> anyhow::Error {

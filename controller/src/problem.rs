@@ -62,7 +62,7 @@ impl Problem {
     }
 
     /// Tells the log, at the level of its severity.
-    pub(crate) fn log(&self) {
+    pub fn log(&self) {
         match self.severity {
             Severity::Error | Severity::Warning => tracing::warn!("{self}"),
             Severity::Note => tracing::info!("{self}"),

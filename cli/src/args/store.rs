@@ -1,6 +1,6 @@
 //! Where budgets are kept: the options of `tollgate run`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// The ledger's store.
 #[derive(Clone, clap::Args)]
@@ -32,6 +32,31 @@ pub(crate) struct StoreArgs {
         requires = "redis"
     )]
     pub(crate) redis_prefix: Option<String>,
+
+    /// Seconds after which the budget that a call holds comes free when its gateway has died. Live
+    /// calls renew theirs.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 30,
+        value_parser = clap::value_parser!(u64).range(2..=3600),
+        hide = true
+    )]
+    pub(crate) hold_lifetime: u64,
+}
+
+// === impl StoreArgs ===
+
+impl StoreArgs {
+    /// How long a hold that is not renewed counts.
+    pub(crate) fn hold_lifetime(&self) -> Duration {
+        Duration::from_secs(self.hold_lifetime)
+    }
+
+    /// How often live holds are renewed: one renewal may be lost.
+    pub(crate) fn renew_every(&self) -> Duration {
+        self.hold_lifetime() / 3
+    }
 }
 
 /// The URL may hold a password.
@@ -41,6 +66,7 @@ impl std::fmt::Debug for StoreArgs {
             .field("redis", &self.redis.as_ref().map(|_| "*****"))
             .field("redis_password_file", &self.redis_password_file)
             .field("redis_prefix", &self.redis_prefix)
+            .field("hold_lifetime", &self.hold_lifetime)
             .finish()
     }
 }

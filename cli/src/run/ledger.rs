@@ -1,4 +1,5 @@
-//! The ledger of `tollgate run`: which store, the guard before it, and its background task.
+//! The ledger of `tollgate run` and `tollgate ratelimit`: which store, the guard before it, and
+//! its background task.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,8 +16,8 @@ use crate::{args::StoreArgs, misuse::Misuse};
 const FLUSH_MAX: Duration = Duration::from_secs(5);
 
 /// A running ledger.
-pub(super) struct RunningLedger {
-    pub(super) ledger: Arc<Ledger>,
+pub(crate) struct RunningLedger {
+    pub(crate) ledger: Arc<Ledger>,
     /// `memory`, or the URL of the server without its password.
     store: String,
     tasks: Vec<JoinHandle<()>>,
@@ -31,11 +32,15 @@ impl RunningLedger {
     /// # Errors
     ///
     /// The URL, the password file or the prefix cannot be used ([`Misuse`]).
-    pub(super) fn start(args: &StoreArgs) -> anyhow::Result<Self> {
+    pub(crate) fn start(args: &StoreArgs) -> anyhow::Result<Self> {
         let mut tasks = Vec::new();
         let (name, store): (String, Arc<dyn Store>) = match &args.redis {
             None => {
-                let store = MemoryStore::new(Clock::system(), Bounds::default());
+                let bounds = Bounds {
+                    hold_lifetime_ms: millis(args.hold_lifetime()),
+                    ..Bounds::default()
+                };
+                let store = MemoryStore::new(Clock::system(), bounds);
                 ("memory".to_string(), Arc::new(store))
             }
             Some(url) => {
@@ -61,7 +66,7 @@ impl RunningLedger {
     }
 
     /// Delivers what waits, and ends.
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         let lost = self.ledger.flush(FLUSH_MAX).await;
         if lost > 0 {
             tracing::error!(lost, "calls were not charged before the process ended");
@@ -69,7 +74,7 @@ impl RunningLedger {
         self.tasks.iter().for_each(JoinHandle::abort);
     }
 
-    pub(super) fn look(&self) -> LedgerLook {
+    pub(crate) fn look(&self) -> LedgerLook {
         LedgerLook {
             ledger: Arc::clone(&self.ledger),
             store: self.store.clone(),
@@ -79,7 +84,7 @@ impl RunningLedger {
 
 /// What `/ready` and `/status` say of the ledger.
 #[derive(Clone)]
-pub(super) struct LedgerLook {
+pub(crate) struct LedgerLook {
     ledger: Arc<Ledger>,
     store: String,
 }
@@ -88,7 +93,7 @@ pub(super) struct LedgerLook {
 
 impl LedgerLook {
     /// In a few words: which store, and whether it answers.
-    pub(super) fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         match self.ledger.stats().breaker {
             BreakerState::Closed => format!("budgets in {}", self.store),
             BreakerState::Open { for_ms, last_error } => format!(
@@ -101,7 +106,7 @@ impl LedgerLook {
     }
 
     /// Store, breaker, queue and counters.
-    pub(super) fn status(&self) -> Value {
+    pub(crate) fn status(&self) -> Value {
         let mut status = json!(self.ledger.stats());
         if let Some(fields) = status.as_object_mut() {
             fields.insert("store".to_string(), json!(self.store));
@@ -111,7 +116,10 @@ impl LedgerLook {
 }
 
 fn connect(url: &str, args: &StoreArgs) -> anyhow::Result<RedisStore> {
-    let mut options = RedisOptions::default();
+    let mut options = RedisOptions {
+        hold_lifetime_ms: millis(args.hold_lifetime()),
+        ..RedisOptions::default()
+    };
     if let Some(prefix) = &args.redis_prefix {
         options.prefix.clone_from(prefix);
     }
@@ -139,6 +147,10 @@ async fn tell_first_answer(store: Arc<RedisStore>, name: String) {
              onStoreFailure decides (Closed: 503)"
         ),
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The URL without user, password and parameters.
