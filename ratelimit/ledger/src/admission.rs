@@ -1,11 +1,11 @@
 //! Admission: memory of spent accounts, breaker, store within its deadline, failure mode.
 
-use tokio::time::{Instant, timeout};
 use tollgate_budget::{HoldOutcome, HoldRequest, StoreError};
 
 use crate::{
+    deadline::{Answer, within},
     lease::{self, Local},
-    ledger::{Ledger, too_late},
+    ledger::Ledger,
     stats::count,
 };
 
@@ -52,38 +52,36 @@ impl Ledger {
             ledger: self,
             request: (admission == Admission::Hold).then_some(request),
         };
-        let begun = Instant::now();
         let decision = match admission {
             Admission::Hold => self.store.hold(request),
             Admission::Raise => self.store.raise(request),
         };
-        let answer = timeout(self.config.decision_deadline, decision).await;
+        let answer = within(self.config.decision_deadline, decision).await;
         let error = match answer {
-            Ok(Ok(outcome)) => {
+            Answer::Given(Ok(outcome), _) => {
                 pass.answered();
                 unanswered.request = None;
                 self.note_outcome(request, &outcome, admission);
                 return Ok(outcome);
             }
-            Ok(Err(error @ StoreError::Full { .. })) => {
+            Answer::Given(Err(error @ StoreError::Full { .. }), _) => {
                 pass.answered();
                 unanswered.request = None;
                 count(&self.counters.full);
                 error
             }
-            Ok(Err(error)) => {
+            Answer::Given(Err(error), _) => {
                 pass.failed(&error.to_string());
                 count(&self.counters.unavailable);
                 error
             }
-            Err(_) => {
-                let error = too_late(self.config.decision_deadline);
+            Answer::TooLate(error) => {
                 pass.failed(&error.to_string());
                 count(&self.counters.timeouts);
                 error
             }
         };
-        tracing::debug!(%error, waited_ms = begun.elapsed().as_millis(), "no decision of the budget store");
+        tracing::debug!(%error, "no decision of the budget store");
         *self.suspect.lock() = request.charges.first().map(|charge| charge.account.clone());
         self.wake.notify_one();
         let outcome = self.without_store(request, admission, error);

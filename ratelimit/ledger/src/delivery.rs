@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 use tollgate_budget::{Settlement, StoreError};
 
 use crate::{
     breaker::jittered,
-    ledger::{Ledger, too_late},
+    deadline::{Answer, within},
+    ledger::Ledger,
     queue::Queued,
     stats::count,
 };
@@ -116,29 +117,28 @@ impl Ledger {
     }
 
     async fn attempt(&self, queued: &Queued) -> Attempt {
-        let begun = Instant::now();
         let settlement = &*queued.settlement;
         let deadline = self.config.delivery_deadline;
-        match timeout(deadline, self.store.settle(settlement)).await {
-            Ok(Ok(states)) => {
+        match within(deadline, self.store.settle(settlement)).await {
+            Answer::Given(Ok(states), took) => {
                 // Removed already: somebody else delivered it, and the store charged it once.
                 if self.queue.remove(queued) && charges_anything(settlement) {
                     count(&self.counters.settled_late);
                     self.note_settled(settlement, &states);
                 }
-                Attempt::Accepted(begun.elapsed())
+                Attempt::Accepted(took)
             }
-            Ok(Err(StoreError::Full { .. })) => {
+            Answer::Given(Err(StoreError::Full { .. }), _) => {
                 count(&self.counters.full);
                 Attempt::Full
             }
-            Ok(Err(error)) => {
+            Answer::Given(Err(error), _) => {
                 count(&self.counters.unavailable);
                 Attempt::Failed(error)
             }
-            Err(_) => {
+            Answer::TooLate(error) => {
                 count(&self.counters.timeouts);
-                Attempt::Failed(too_late(deadline))
+                Attempt::Failed(error)
             }
         }
     }
@@ -151,14 +151,14 @@ impl Ledger {
             return;
         };
         let account = self.suspect.lock().clone();
-        let begun = Instant::now();
         let deadline = self.config.decision_deadline;
-        match timeout(deadline, self.store.states(account.as_slice())).await {
-            Ok(Ok(_) | Err(StoreError::Full { .. })) => {
-                pass.answered_after(begun.elapsed(), deadline);
+        match within(deadline, self.store.states(account.as_slice())).await {
+            Answer::Given(Ok(_) | Err(StoreError::Full { .. }), took) => {
+                pass.answered_after(took, deadline);
             }
-            Ok(Err(error)) => pass.failed(&error.to_string()),
-            Err(_) => pass.failed(&too_late(deadline).to_string()),
+            Answer::Given(Err(error), _) | Answer::TooLate(error) => {
+                pass.failed(&error.to_string());
+            }
         }
     }
 }

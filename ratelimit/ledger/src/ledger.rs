@@ -119,8 +119,3 @@ impl fmt::Debug for Ledger {
             .finish_non_exhaustive()
     }
 }
-
-/// What a store's error is called where its call came too late.
-pub(crate) fn too_late(deadline: std::time::Duration) -> StoreError {
-    StoreError::Unavailable(format!("no answer within {} ms", deadline.as_millis()))
-}

@@ -9,6 +9,7 @@
 mod admission;
 mod breaker;
 mod config;
+mod deadline;
 mod delivery;
 mod denied;
 mod lease;

@@ -1,13 +1,13 @@
 //! Everything that is neither an admission of a call nor its settlement: within a deadline, past
 //! the breaker.
 
-use std::future::Future;
+use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
-use tollgate_budget::{Spend, SpendOutcome, StoreError};
+use tollgate_budget::{Spend, SpendOutcome, StoreError, StoreFuture};
 
 use crate::{
-    ledger::{Ledger, too_late},
+    deadline::{Answer, within},
+    ledger::Ledger,
     stats::count,
 };
 
@@ -15,10 +15,7 @@ use crate::{
 
 impl Ledger {
     /// Waits for an answer that no call waits for.
-    pub(crate) async fn query<T>(
-        &self,
-        answer: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
+    pub(crate) async fn query<T>(&self, answer: StoreFuture<'_, T>) -> Result<T, StoreError> {
         self.guarded(self.config.query_deadline, answer).await
     }
 
@@ -36,30 +33,29 @@ impl Ledger {
 
     async fn guarded<T>(
         &self,
-        deadline: std::time::Duration,
-        answer: impl Future<Output = Result<T, StoreError>>,
+        deadline: Duration,
+        answer: StoreFuture<'_, T>,
     ) -> Result<T, StoreError> {
         let pass = self.breaker.admit().inspect_err(|_| {
             count(&self.counters.refused);
         })?;
-        let begun = Instant::now();
-        let error = match timeout(deadline, answer).await {
-            Ok(Ok(value)) => {
-                pass.answered_after(begun.elapsed(), self.config.decision_deadline);
+        let error = match within(deadline, answer).await {
+            Answer::Given(Ok(value), took) => {
+                pass.answered_after(took, self.config.decision_deadline);
                 return Ok(value);
             }
-            Ok(Err(error @ StoreError::Full { .. })) => {
+            Answer::Given(Err(error @ StoreError::Full { .. }), _) => {
                 pass.answered();
                 count(&self.counters.full);
                 return Err(error);
             }
-            Ok(Err(error)) => {
+            Answer::Given(Err(error), _) => {
                 count(&self.counters.unavailable);
                 error
             }
-            Err(_) => {
+            Answer::TooLate(error) => {
                 count(&self.counters.timeouts);
-                too_late(deadline)
+                error
             }
         };
         pass.failed(&error.to_string());

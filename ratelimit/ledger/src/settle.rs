@@ -1,10 +1,10 @@
 //! Settlement: at once where the store answers, else later; lost only where the queue is full.
 
-use tokio::time::{Instant, timeout};
 use tollgate_budget::{AccountState, HoldReceipt, Settlement, StoreError};
 
 use crate::{
-    ledger::{Ledger, too_late},
+    deadline::{Answer, within},
+    ledger::Ledger,
     stats::count,
 };
 
@@ -39,25 +39,24 @@ impl Ledger {
             ledger: self,
             settlement: Some(settlement),
         };
-        let begun = Instant::now();
-        let answer = timeout(self.config.settle_deadline, self.store.settle(settlement)).await;
+        let answer = within(self.config.settle_deadline, self.store.settle(settlement)).await;
         match answer {
-            Ok(Ok(states)) => {
-                pass.answered_after(begun.elapsed(), self.config.decision_deadline);
+            Answer::Given(Ok(states), took) => {
+                pass.answered_after(took, self.config.decision_deadline);
                 unsettled.settlement = None;
                 self.note_settled(settlement, &states);
                 return Ok(states);
             }
-            Ok(Err(StoreError::Full { .. })) => {
+            Answer::Given(Err(StoreError::Full { .. }), _) => {
                 pass.answered();
                 count(&self.counters.full);
             }
-            Ok(Err(error)) => {
+            Answer::Given(Err(error), _) => {
                 pass.failed(&error.to_string());
                 count(&self.counters.unavailable);
             }
-            Err(_) => {
-                pass.failed(&too_late(self.config.settle_deadline).to_string());
+            Answer::TooLate(error) => {
+                pass.failed(&error.to_string());
                 count(&self.counters.timeouts);
             }
         }
