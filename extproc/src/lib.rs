@@ -13,6 +13,7 @@ mod costs;
 mod drive;
 mod host;
 mod in_flight;
+mod origin;
 mod retry;
 mod router;
 mod server;

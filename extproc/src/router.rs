@@ -13,6 +13,7 @@ use crate::{
     costs,
     drive::Rest,
     host::Host,
+    origin,
     wire::{HttpBody, HttpHeaders, ProcessingRequest, ProcessingResponse, Request},
 };
 
@@ -56,7 +57,14 @@ impl RouterStream {
         let answer = match message.request {
             Some(Request::RequestHeaders(head)) => self.on_request_head(head).await,
             Some(Request::RequestBody(body)) => self.on_request_body(body).await?,
-            Some(Request::ResponseHeaders(head)) => self.on_response_head(&head).await?,
+            Some(Request::ResponseHeaders(head)) => {
+                if origin::is_rate_limit(&message.attributes)
+                    && let Some(call) = &self.call
+                {
+                    call.exchange.lock().on_rate_limited();
+                }
+                self.on_response_head(&head).await?
+            }
             Some(Request::ResponseBody(body)) => self.on_response_body(body).await?,
             Some(Request::RequestTrailers(_) | Request::ResponseTrailers(_)) | None => {
                 return Err(Status::invalid_argument("a message that was not asked for"));

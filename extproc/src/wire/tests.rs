@@ -1,6 +1,7 @@
 //! Our messages against Envoy's own definitions: what one encodes, the other understands.
 
 use prost::Message;
+use tollgate_envoy::well_known::{Struct, Value, value};
 use tollgate_envoy::{core, ext_proc, ext_proc_filter, http_type};
 
 use super::*;
@@ -145,6 +146,7 @@ fn our_answers_are_understood() {
         clear_route_cache: true,
     };
     let answer = |response| ProcessingResponse {
+        dynamic_metadata: None,
         mode_override: None,
         response: Some(response),
     };
@@ -190,7 +192,17 @@ fn an_emptied_body_is_not_an_unchanged_one() {
 
 #[test]
 fn an_immediate_answer_and_a_changed_mode_are_understood() {
+    let metadata = Struct {
+        fields: [(
+            "io.envoy.ai_gateway".to_string(),
+            Value {
+                kind: Some(value::Kind::NumberValue(7.0)),
+            },
+        )]
+        .into(),
+    };
     let ours = ProcessingResponse {
+        dynamic_metadata: Some(metadata.clone()),
         mode_override: Some(ProcessingMode {
             response_header_mode: SEND,
             response_body_mode: STREAMED,
@@ -205,6 +217,7 @@ fn an_immediate_answer_and_a_changed_mode_are_understood() {
     };
     use ext_proc_filter::processing_mode::{BodySendMode, HeaderSendMode};
     let theirs = read(&ours);
+    assert_eq!(theirs.dynamic_metadata, Some(metadata));
     assert_eq!(
         theirs.mode_override,
         Some(ext_proc_filter::ProcessingMode {

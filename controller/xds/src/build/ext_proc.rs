@@ -1,8 +1,9 @@
 //! The ext_proc filter of the listener, what AI routes override of it, and the clusters of the
 //! service behind it.
 
-use tollgate_bundle::{BACKEND_METADATA_NAMESPACE, SCOPE_METADATA};
+use tollgate_bundle::{BACKEND_METADATA_NAMESPACE, COST_METADATA_NAMESPACE, SCOPE_METADATA};
 use tollgate_envoy as envoy;
+use tollgate_ir as ir;
 
 use envoy::cluster::Cluster;
 use envoy::core::HeaderValue;
@@ -15,10 +16,11 @@ use envoy::well_known::Any;
 
 use super::own_service::{build_grpc_service, build_service_cluster};
 use super::value::{duration_ms, yes};
-use super::{BuildOptions, names};
+use super::{BuildOptions, names, rate_limit};
 
 /// The filter on the way in: sees request and answer whole, until it asks for a stream.
-pub(super) fn build_filter(options: &BuildOptions) -> ExternalProcessor {
+pub(super) fn build_filter(listener: &ir::Listener, options: &BuildOptions) -> ExternalProcessor {
+    let common = build_processor(names::EXTPROC_CLUSTER, options);
     ExternalProcessor {
         processing_mode: Some(ProcessingMode {
             request_header_mode: mode::HeaderSendMode::Send.into(),
@@ -29,9 +31,37 @@ pub(super) fn build_filter(options: &BuildOptions) -> ExternalProcessor {
             response_trailer_mode: mode::HeaderSendMode::Skip.into(),
         }),
         allow_mode_override: true,
-        ..build_processor(names::EXTPROC_CLUSTER, options)
+        response_attributes: match rate_limit::Kinds::of_ai(listener).any() {
+            true => vec![ANSWER_ORIGIN.to_string()],
+            false => Vec::new(),
+        },
+        metadata_options: common.metadata_options.map(|it| with_costs(it, listener)),
+        ..common
     }
 }
+
+/// Lets the engine tell Envoy what requests have cost, where some rule says that it shall.
+fn with_costs(options: MetadataOptions, listener: &ir::Listener) -> MetadataOptions {
+    let scopes = listener
+        .virtual_hosts
+        .iter()
+        .filter_map(|host| host.ai.as_ref());
+    let mut rules = scopes.flat_map(|ai| &ai.rules);
+    let costs = rules.any(|rule| !rule.rule.costs.is_empty());
+    let receiving = options.receiving_namespaces.map(|mut namespaces| {
+        namespaces
+            .untyped
+            .extend(costs.then(|| COST_METADATA_NAMESPACE.to_string()));
+        namespaces
+    });
+    MetadataOptions {
+        receiving_namespaces: receiving,
+        ..options
+    }
+}
+
+/// Whether a provider has answered, or a rate limit in its place.
+const ANSWER_ORIGIN: &str = "response.code_details";
 
 /// The id of the backend that the picked endpoint belongs to. The name of an attribute is a CEL
 /// expression; the whole `xds.upstream_host_metadata` would come as the text form of a protobuf.

@@ -96,7 +96,7 @@ fn build_filters(listener: &ir::Listener, options: &BuildOptions) -> Vec<HttpFil
             // AI routes enable it.
             disabled: true,
             config_type: Some(http_filter::ConfigType::TypedConfig(envoy::pack(
-                &ext_proc::build_filter(options),
+                &ext_proc::build_filter(listener, options),
             ))),
             ..HttpFilter::default()
         });

@@ -8,7 +8,7 @@ use tollgate_llm::{BodyChange, BodyReading};
 
 use super::Exchange;
 use crate::{
-    Warning,
+    Ending, Warning,
     charge::{Due, Unit},
     reply::rate_limit_headers,
     step::BodyStep,
@@ -50,6 +50,15 @@ const LOWERED_HEADER: &str = "x-tollgate-output-tokens-limit";
 const WARNING_HEADER: &str = "x-tollgate-budget-warning";
 
 impl Exchange {
+    /// A rate limit of the proxy has refused the request in the place of a provider: the answer
+    /// that follows is the proxy's, and no provider's doing.
+    pub fn on_rate_limited(&mut self) {
+        self.ending = Ending::Refused;
+        if let Some(chat) = &mut self.chat {
+            chat.answer = None;
+        }
+    }
+
     /// Takes the head of the answer.
     pub fn on_response_head(&mut self, head: ResponseHead<'_>, now_ms: u64) -> ResponseHeadChange {
         self.status = head.status;
@@ -59,8 +68,10 @@ impl Exchange {
             reading: BodyReading::Whole,
             end: None,
         };
-        self.record_health(head, now_ms);
-        self.name_server(&mut change);
+        if self.ending != Ending::Refused {
+            self.record_health(head, now_ms);
+            self.name_server(&mut change);
+        }
         if let Some(answer) = self.chat.as_mut().and_then(|chat| chat.answer.as_mut()) {
             let translated = answer.on_head(head.status, head.content_type);
             if let Some(content_type) = translated.content_type {

@@ -36,6 +36,9 @@ impl Exchange {
         if self.closed {
             return EndStep::Done;
         }
+        if self.ending == Ending::Refused {
+            return self.settle(Used::Nothing);
+        }
         self.ending = Ending::Complete;
         self.conclude()
     }

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod admission;
 #[cfg(test)]
+mod costs;
+#[cfg(test)]
 mod endings;
 #[cfg(test)]
 mod fallback;

@@ -18,6 +18,10 @@ pub(crate) fn limited() -> ir::Gateway {
     };
     let free = route("r/free", prefix("/free"), forward("b/free", local(8080)));
     let mut rule = ai_rule("default/llm/0", vec![Some(local(8081))]);
+    rule.rule.costs = vec![tollgate_bundle::RequestCost {
+        metadata_key: "total".to_string(),
+        meter: tollgate_bundle::Meter::Total,
+    }];
     rule.rate_limits = Some(ir::RateLimits {
         global: vec![tokens()],
         local: None,
