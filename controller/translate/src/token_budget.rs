@@ -13,6 +13,7 @@ mod limits;
 mod prices;
 mod status;
 mod subject;
+mod target;
 
 use std::collections::BTreeMap;
 

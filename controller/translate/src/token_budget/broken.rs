@@ -85,32 +85,36 @@ impl BrokenBudget {
         Binding::new(&self.name.namespace, &self.targets, effect)
     }
 
-    /// A duplicate speaks on the object that is used, a broken document for itself.
+    /// Beside an object of its name it speaks on that one, else for itself.
     pub(super) fn report(&self, reach: &Reach, statuses: &mut Statuses) {
         let consequence = reach.of_refusal(self.is_shadow);
         let object = ObjectRef::namespaced(groups::TOLLGATE, "TokenBudget", &self.name);
         let conditions = &mut statuses.entry(object).conditions;
-        match &self.why {
+        let message = match &self.why {
             Why::Duplicate(message) => {
-                let message = format!("{message}, this one, and is not in effect; {consequence}");
-                match conditions.iter_mut().find(|it| it.kind == CONFLICTED) {
-                    Some(there) => there.message = format!("{}; {message}", there.message),
-                    None => {
-                        let reason = reason::CONFLICTED;
-                        conditions.push(Condition::holds(CONFLICTED, reason, message, None));
-                    }
-                }
+                format!("{message}, this one, and is not in effect; {consequence}")
             }
-            // Of a name that is used, the conditions are those of the one in use.
-            Why::Invalid(message) if conditions.is_empty() => {
+            Why::Invalid(message) if !conditions.is_empty() => {
+                format!(
+                    "metadata.name: another of this name is not valid: {message}; {consequence}"
+                )
+            }
+            Why::Invalid(message) => {
                 let accepted = format!("{message}; {consequence}");
                 let enforced = "a budget that is not valid cannot be enforced";
                 conditions.extend([
                     Condition::fails(ACCEPTED, &Problem::new(reason::INVALID, accepted), None),
                     Condition::fails(ENFORCED, &Problem::new(reason::INVALID, enforced), None),
                 ]);
+                return;
             }
-            Why::Invalid(_) => {}
+        };
+        match conditions.iter_mut().find(|it| it.kind == CONFLICTED) {
+            Some(there) => there.message = format!("{}; {message}", there.message),
+            None => {
+                let reason = reason::CONFLICTED;
+                conditions.push(Condition::holds(CONFLICTED, reason, message, None));
+            }
         }
     }
 }

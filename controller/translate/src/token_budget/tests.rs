@@ -159,6 +159,22 @@ fn of_two_budgets_with_one_name_the_first_holds_and_what_the_other_is_for_refuse
 }
 
 #[test]
+fn a_document_that_is_not_valid_is_told_on_the_budget_that_has_its_name() {
+    let wrong = json!({"limits": [{"tokens": -1, "window": "Day"}]});
+    let documents = [budget("daily", &json!({})), budget("daily", &wrong)];
+    let translation = translate(&world(&documents), &standalone());
+    assert!(refuses(rule(&translation, "default/llm/0")));
+    let conflicted = condition(&translation, "daily", "Conflicted").unwrap();
+    assert!(
+        conflicted
+            .message
+            .starts_with("metadata.name: another of this name is not valid: ")
+            && conflicted.message.ends_with("refuse requests: 1"),
+        "{conflicted:?}"
+    );
+}
+
+#[test]
 fn a_budget_that_stands_twice_word_for_word_is_one_budget() {
     let mut world = world(&[budget("daily", &json!({}))]);
     let same = parse_object(budget("daily", &json!({}))).unwrap();
