@@ -10,7 +10,8 @@ pub struct LedgerConfig {
     /// Longest wait for an admission. A store that takes longer counts as failing, also where its
     /// answer comes after all.
     pub decision_deadline: Duration,
-    /// Longest wait for a settle at the end of a call; then it goes on in the background.
+    /// Longest wait for a settle at the end of a call, which then goes on in the background, and
+    /// for a renewal.
     pub settle_deadline: Duration,
     /// Longest wait for a settle in the background.
     pub delivery_deadline: Duration,

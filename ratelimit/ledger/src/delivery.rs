@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::time::{sleep, sleep_until, timeout};
-use tollgate_budget::{Settlement, StoreError};
+use tollgate_budget::StoreError;
 
 use crate::{
     breaker::jittered,
     deadline::{Answer, within},
     ledger::Ledger,
-    queue::Queued,
+    queue::{Queued, charges_anything},
     stats::count,
 };
 
@@ -187,11 +187,4 @@ impl Pace {
         self.backoff = (pause * 2).min(backoff_max);
         jittered(pause)
     }
-}
-
-fn charges_anything(settlement: &Settlement) -> bool {
-    let entries = settlement.receipt.entries.iter().enumerate();
-    entries
-        .map(|(index, entry)| settlement.charges.get(index).copied().unwrap_or(entry.held))
-        .any(|charge| charge > 0)
 }

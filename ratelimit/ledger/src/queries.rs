@@ -31,7 +31,7 @@ impl Ledger {
         outcome
     }
 
-    async fn guarded<T>(
+    pub(crate) async fn guarded<T>(
         &self,
         deadline: Duration,
         answer: StoreFuture<'_, T>,

@@ -1,17 +1,26 @@
 //! Settlements that wait for the store: bounded in number and bytes, in the order in which they
 //! came. One stays here until the store has accepted it.
 
-use std::{collections::BTreeMap, mem::size_of, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    mem::size_of,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use parking_lot::Mutex;
-use tollgate_budget::{ReceiptEntry, Settlement};
+use tollgate_budget::{HoldId, ReceiptEntry, Settlement};
 
 /// Bytes of a place in the queue beside the settlement itself.
-const OVERHEAD_BYTES: usize = 64;
+const OVERHEAD_BYTES: usize = 128;
 
 pub(crate) struct Queue {
     settlements_max: usize,
     bytes_max: usize,
+    /// As `waiting` has it, to be read without the lock.
+    len: AtomicUsize,
     waiting: Mutex<Waiting>,
 }
 
@@ -28,6 +37,7 @@ struct Waiting {
     next: u64,
     bytes: usize,
     by_place: BTreeMap<u64, Arc<Settlement>>,
+    places: HashMap<HoldId, u64>,
 }
 
 // === impl Queue ===
@@ -37,11 +47,13 @@ impl Queue {
         Self {
             settlements_max,
             bytes_max,
+            len: AtomicUsize::new(0),
             waiting: Mutex::default(),
         }
     }
 
-    /// Appends a settlement; gives it back where the queue is full.
+    /// Appends a settlement; gives it back where the queue is full. A second one of the same hold
+    /// is left out, as the store would.
     pub(crate) fn push(&self, settlement: Settlement) -> Result<(), Settlement> {
         self.push_within(settlement, self.settlements_max, self.bytes_max)
     }
@@ -60,12 +72,16 @@ impl Queue {
     ) -> Result<(), Settlement> {
         let bytes = bytes_of(&settlement);
         let mut waiting = self.waiting.lock();
+        if waiting.knows(&settlement) {
+            return Ok(());
+        }
         if waiting.by_place.len() >= settlements_max
             || waiting.bytes.saturating_add(bytes) > bytes_max
         {
             return Err(settlement);
         }
         waiting.append(Arc::new(settlement), bytes);
+        self.len.store(waiting.by_place.len(), Ordering::Release);
         Ok(())
     }
 
@@ -85,7 +101,16 @@ impl Queue {
 
     /// Removes a settlement; false where somebody else did.
     pub(crate) fn remove(&self, queued: &Queued) -> bool {
-        self.waiting.lock().take(queued.place).is_some()
+        let mut waiting = self.waiting.lock();
+        let taken = waiting.take(queued.place).is_some();
+        self.len.store(waiting.by_place.len(), Ordering::Release);
+        taken
+    }
+
+    /// Whether a settlement of this hold waits. Then another one must not overtake it: the store
+    /// charges the first that it gets.
+    pub(crate) fn has(&self, id: HoldId) -> bool {
+        self.len() > 0 && self.waiting.lock().places.contains_key(&id)
     }
 
     /// Moves a settlement to the end.
@@ -98,7 +123,7 @@ impl Queue {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.waiting.lock().by_place.len()
+        self.len.load(Ordering::Acquire)
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -109,7 +134,23 @@ impl Queue {
 // === impl Waiting ===
 
 impl Waiting {
+    /// Whether a settlement of this hold waits already. A release gives way to a charge.
+    fn knows(&mut self, settlement: &Settlement) -> bool {
+        let Some(place) = self.places.get(&settlement.receipt.id) else {
+            return false;
+        };
+        if let Some(known) = self.by_place.get_mut(place)
+            && !charges_anything(known)
+            && charges_anything(settlement)
+        {
+            self.bytes = self.bytes.saturating_sub(bytes_of(known)) + bytes_of(settlement);
+            *known = Arc::new(settlement.clone());
+        }
+        true
+    }
+
     fn append(&mut self, settlement: Arc<Settlement>, bytes: usize) {
+        self.places.insert(settlement.receipt.id, self.next);
         self.by_place.insert(self.next, settlement);
         self.next += 1;
         self.bytes += bytes;
@@ -117,9 +158,18 @@ impl Waiting {
 
     fn take(&mut self, place: u64) -> Option<Arc<Settlement>> {
         let settlement = self.by_place.remove(&place)?;
+        self.places.remove(&settlement.receipt.id);
         self.bytes = self.bytes.saturating_sub(bytes_of(&settlement));
         Some(settlement)
     }
+}
+
+/// Whether a settlement charges, or only frees its hold.
+pub(crate) fn charges_anything(settlement: &Settlement) -> bool {
+    let entries = settlement.receipt.entries.iter().enumerate();
+    entries
+        .map(|(index, entry)| settlement.charges.get(index).copied().unwrap_or(entry.held))
+        .any(|charge| charge > 0)
 }
 
 /// What a settlement takes, names included though others may share them.

@@ -28,6 +28,10 @@ impl Ledger {
         if !settlement.receipt.recorded {
             self.leases.settle(settlement);
         }
+        if self.queue.has(settlement.receipt.id) {
+            self.wait(settlement.clone())?;
+            return Ok(Vec::new());
+        }
         let pass = match self.breaker.admit() {
             Ok(pass) => pass,
             Err(_) => {
@@ -73,7 +77,9 @@ impl Ledger {
         if receipt.entries.is_empty() {
             return Ok(());
         }
-        let renewed = self.query(self.store.renew(receipt)).await;
+        let renewed = self
+            .guarded(self.config.settle_deadline, self.store.renew(receipt))
+            .await;
         if let Err(error) = &renewed {
             count(&self.counters.renewals_failed);
             if let Some(holds) = self.logs.renewals.pass() {

@@ -271,3 +271,19 @@ async fn settlement_of_nothing_held_asks_nobody() {
     stage.settle(receipt, 0).await;
     assert_eq!(stage.store.asked_for("settle"), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn second_settlement_does_not_overtake_one_that_waits() {
+    let stage = Stage::new();
+    stage.running.abort();
+    let alice = account("alice", 100);
+    let receipt = stage.granted(&ask(1, &alice, 10, Closed)).await;
+    stage.store.set(Mood::Down);
+    stage.settle(receipt.clone(), 9).await;
+    stage.store.set(Mood::Up);
+    // Somebody who renewed the hold meanwhile frees it again.
+    stage.settle(receipt, 0).await;
+    assert_eq!(stage.ledger.stats().queue.settlements, 1);
+    assert_eq!(stage.ledger.flush(Duration::from_secs(1)).await, 0);
+    assert_eq!(stage.standing(&alice), (9, 0));
+}
