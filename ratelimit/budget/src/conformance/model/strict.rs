@@ -39,14 +39,9 @@ pub async fn strict_use_never_exceeds_a_limit(rig: &Rig<'_>, name: u64, words: &
                     run.spend(ask.pot, ask.amount).await;
                 }
             }
-            // Streams renew more often than holds expire.
-            Step::Wait(ms) => {
-                for part in [ms / 3, ms / 3, ms - 2 * (ms / 3)] {
-                    run.pair.wait(part);
-                    run.renew().await;
-                }
-            }
-            Step::Renew(_) | Step::Grant(..) | Step::Reset(_) => run.renew().await,
+            Step::Wait(ms) => run.wait(ms).await,
+            // Not for strict use: greed instead, so that limits are reached.
+            Step::Renew(_) | Step::Grant(..) | Step::Reset(_) => run.spend_all().await,
         }
         run.check_standing().await;
     }
@@ -148,6 +143,37 @@ impl Run<'_> {
         if self.pair.rig.spend(&[spend]).await.admitted {
             let tokens = u64::try_from(amount).expect("more than 0");
             self.spent.push((self.pair.model.now_ms, pot, tokens));
+        }
+    }
+
+    /// All that is left anywhere.
+    async fn spend_all(&mut self) {
+        for pot in 0..POTS {
+            let left = self
+                .pair
+                .rig
+                .state(&self.pair.account(pot, LIMIT))
+                .await
+                .remaining();
+            if left > 0 {
+                self.spend(pot, i64::try_from(left).expect("a small limit"))
+                    .await;
+            }
+        }
+    }
+
+    /// Half of the waits are about as long as the short sliding window, where one that is cut too
+    /// short shows. Streams renew more often than holds expire.
+    async fn wait(&mut self, ms: u64) {
+        let mut left_ms = match ms % 2 {
+            0 => ms,
+            _ => 74_000 + ms % 12_000,
+        };
+        while left_ms > 0 {
+            let part_ms = left_ms.min(self.pair.rig.hold_lifetime_ms / 2);
+            self.pair.wait(part_ms);
+            self.renew().await;
+            left_ms -= part_ms;
         }
     }
 

@@ -24,6 +24,8 @@ enum Fault {
     RaiseIsHold,
     AllEnforced,
     NothingEnforced,
+    SlidingTooShort,
+    SlidingByTheCalendar,
 }
 
 struct Faulty {
@@ -32,9 +34,25 @@ struct Faulty {
 }
 
 impl Faulty {
+    fn account(&self, account: &mut Account) {
+        let WindowKind::Sliding(span_ms) = account.window else {
+            return;
+        };
+        match self.fault {
+            Fault::SlidingTooShort => account.window = WindowKind::Sliding(span_ms / 20 * 19),
+            Fault::SlidingByTheCalendar => {
+                account.window = WindowKind::Minute;
+                // Beside the account per minute that the script has anyway.
+                account.time_zone = Arc::from(format!("Nowhere/{span_ms}"));
+            }
+            _ => {}
+        }
+    }
+
     fn request(&self, request: &HoldRequest) -> HoldRequest {
         let mut request = request.clone();
         for charge in &mut request.charges {
+            self.account(&mut charge.account);
             match self.fault {
                 Fault::AllEnforced => charge.enforce = true,
                 Fault::NothingEnforced => charge.enforce = false,
@@ -78,6 +96,7 @@ impl Store for Faulty {
     fn spend<'a>(&'a self, spends: &'a [Spend]) -> StoreFuture<'a, SpendOutcome> {
         let mut spends = spends.to_vec();
         for spend in &mut spends {
+            self.account(&mut spend.account);
             match self.fault {
                 Fault::SpendNeverForced => spend.forced = false,
                 Fault::SpendAlwaysForced => spend.forced = true,
@@ -112,7 +131,11 @@ impl Store for Faulty {
     }
 
     fn states<'a>(&'a self, accounts: &'a [Account]) -> StoreFuture<'a, Vec<AccountState>> {
-        self.inner.states(accounts)
+        let mut accounts = accounts.to_vec();
+        accounts
+            .iter_mut()
+            .for_each(|account| self.account(account));
+        Box::pin(ready(Ok(self.inner.states_now(&accounts))))
     }
 }
 
@@ -143,7 +166,7 @@ fn fixed_scripts_find_each_fault() {
         Fault::AllEnforced,
         Fault::NothingEnforced,
     ] {
-        assert!(!passes(fault, scripts), "{fault:?}");
+        assert!(!passes(fault, scripts), "{fault:?} passes");
     }
 }
 
@@ -156,7 +179,9 @@ fn strict_use_finds_what_exceeds_a_limit() {
         Fault::SpendAlwaysForced,
         Fault::RenewForgotten,
         Fault::NothingEnforced,
+        Fault::SlidingTooShort,
+        Fault::SlidingByTheCalendar,
     ] {
-        assert!(!passes(fault, strict), "{fault:?}");
+        assert!(!passes(fault, strict), "{fault:?} passes");
     }
 }
