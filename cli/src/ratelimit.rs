@@ -12,7 +12,7 @@ use std::{
 use anyhow::Context;
 use serde_json::json;
 use tokio::sync::watch;
-use tollgate_budget::Store;
+use tollgate_budget::{Clock, Store};
 use tollgate_bundle::Bundle;
 use tollgate_controller::{
     infra::runtime_dir::RuntimeDir,
@@ -64,7 +64,8 @@ async fn serve(args: RateLimitArgs) -> anyhow::Result<()> {
     metrics::ledger::observe(&metrics.meter(), &ledger.ledger);
     let telemetry = Telemetry::new(&metrics.meter());
     let store = Arc::clone(&ledger.ledger) as Arc<dyn Store>;
-    let service = Service::new(Arc::clone(&store), args.headers.into(), telemetry);
+    let clock = Clock::system();
+    let service = Service::new(Arc::clone(&store), clock, args.headers.into(), telemetry);
     service.apply(&bundles.borrow().rate_limits);
 
     let admin_address = SocketAddr::new(args.admin_bind, args.admin_port);

@@ -20,12 +20,12 @@ use crate::{
 const RESET_SECONDS_MAX: u64 = 315_576_000_000;
 
 /// One charge with what became of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Decided<'a> {
     pub(crate) line: Line<'a>,
     spend: &'a Spend,
     fits: bool,
-    state: &'a AccountState,
+    state: AccountState,
 }
 
 /// The answer to a request.
@@ -35,19 +35,42 @@ pub(crate) fn answer(
     outcome: &SpendOutcome,
     headers: Headers,
 ) -> RateLimitResponse {
-    let decided = decided(plan, outcome);
+    let accounts = outcome.accounts.iter().map(|account| {
+        let SpendState { fits, state } = account;
+        Some((*fits, state.clone()))
+    });
+    told(request, &decided(plan, accounts), headers)
+}
+
+/// The answer to a request that is refused for what is known of some of its accounts, those with
+/// a state. Of the others nothing is told.
+pub(crate) fn refusal(
+    request: &RateLimitRequest,
+    plan: &Plan<'_>,
+    states: &[Option<AccountState>],
+    headers: Headers,
+) -> RateLimitResponse {
+    let accounts = states.iter().cloned().map(|state| Some((false, state?)));
+    told(request, &decided(plan, accounts), headers)
+}
+
+fn told(
+    request: &RateLimitRequest,
+    decided: &[Decided<'_>],
+    headers: Headers,
+) -> RateLimitResponse {
     let mut statuses = Vec::with_capacity(request.descriptors.len());
-    let mut rest = decided.as_slice();
+    let mut rest = decided;
     for index in 0..request.descriptors.len() {
         let count = rest.iter().take_while(|d| d.line.descriptor == index);
         let (own, others) = rest.split_at(count.count());
         rest = others;
         statuses.push(status(own));
     }
-    for decided in &decided {
+    for decided in decided {
         decided.line.limit.counts.add(decided.verdict());
     }
-    let over = decided.iter().any(Decided::refuses) || quota_exhausted(&decided);
+    let over = decided.iter().any(Decided::refuses) || quota_exhausted(decided);
     let overall_code = if over { OVER_LIMIT } else { OK };
     let response_headers_to_add = match headers {
         Headers::Envoy => Vec::new(),
@@ -56,23 +79,26 @@ pub(crate) fn answer(
     RateLimitResponse {
         overall_code,
         response_headers_to_add,
-        dynamic_metadata: metadata::quota(request, &decided),
+        dynamic_metadata: metadata::quota(request, decided),
         statuses,
     }
 }
 
-fn decided<'a>(plan: &'a Plan<'_>, outcome: &'a SpendOutcome) -> Vec<Decided<'a>> {
-    let spends = plan.spends.iter().zip(&outcome.accounts);
-    let lines = plan.lines.iter().zip(spends);
+/// Lines with what became of them, without those of which nothing is known.
+fn decided<'a>(
+    plan: &'a Plan<'_>,
+    accounts: impl Iterator<Item = Option<(bool, AccountState)>>,
+) -> Vec<Decided<'a>> {
+    let lines = plan.lines.iter().zip(&plan.spends).zip(accounts);
     lines
-        .map(|(line, (spend, account))| {
-            let SpendState { fits, state } = account;
-            Decided {
+        .filter_map(|((line, spend), account)| {
+            let (fits, state) = account?;
+            Some(Decided {
                 line: *line,
                 spend,
-                fits: *fits,
+                fits,
                 state,
-            }
+            })
         })
         .collect()
 }
@@ -111,7 +137,7 @@ fn status(decided: &[Decided<'_>]) -> DescriptorStatus {
             name: account.budget.to_string(),
         }),
         limit_remaining: clamp(tightest.state.remaining()),
-        duration_until_reset: reset(tightest.state),
+        duration_until_reset: reset(&tightest.state),
     }
 }
 

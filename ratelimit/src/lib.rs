@@ -14,6 +14,7 @@ mod limits;
 mod listener;
 mod metadata;
 mod plan;
+mod refused;
 mod server;
 mod service;
 mod subject;

@@ -142,6 +142,14 @@ impl Amount {
 // === impl Plan ===
 
 impl<'a> Plan<'a> {
+    /// Whether it charges nothing where it is refused.
+    pub(crate) fn is_all_or_nothing(&self) -> bool {
+        let lines = self.lines.iter().zip(&self.spends);
+        lines
+            .into_iter()
+            .all(|(line, spend)| line.limit.mode == Mode::Enforced && !spend.forced)
+    }
+
     fn add(&mut self, descriptor: usize, limit: &'a Limit, account: Account, amount: Amount) {
         let Amount { units, stated } = amount;
         let later = stated && units > 0 && limit.charged_later;

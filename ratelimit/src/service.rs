@@ -9,14 +9,15 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use tollgate_budget::{Store, StoreError};
+use tollgate_budget::{Clock, Store, StoreError};
 use tollgate_bundle::RateLimit;
 use tonic::Status;
 
 use crate::{
-    answer::answer,
+    answer::{answer, refusal},
     limits::Limits,
-    plan::{Invalid, plan},
+    plan::{Invalid, Plan, plan},
+    refused::Refused,
     telemetry::{Outcome, Telemetry},
     wire::{DescriptorStatus, OK, OVER_LIMIT, RateLimitRequest, RateLimitResponse},
 };
@@ -36,8 +37,11 @@ pub enum Headers {
 /// The rate limit service.
 pub struct Service {
     store: Arc<dyn Store>,
+    /// For how long a refusal is remembered. Windows go by the store's time.
+    clock: Clock,
     headers: Headers,
     telemetry: Telemetry,
+    refused: Refused,
     /// `None` until the first configuration.
     limits: ArcSwapOption<Limits>,
     stopping: AtomicBool,
@@ -48,11 +52,18 @@ pub struct Service {
 impl Service {
     /// A service without configuration: every request fails, and Envoy's failure mode decides,
     /// until the first [`Service::apply`].
-    pub fn new(store: Arc<dyn Store>, headers: Headers, telemetry: Telemetry) -> Arc<Self> {
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Clock,
+        headers: Headers,
+        telemetry: Telemetry,
+    ) -> Arc<Self> {
         Arc::new(Self {
             store,
+            clock,
             headers,
             telemetry,
+            refused: Refused::default(),
             limits: ArcSwapOption::empty(),
             stopping: AtomicBool::new(false),
         })
@@ -106,13 +117,38 @@ impl Service {
         if plan.spends.is_empty() {
             return Ok((unlimited(request), Outcome::Unmatched));
         }
+        if let Some(answer) = self.refuse(request, &plan) {
+            return Ok((answer, Outcome::OverLimit));
+        }
         let spent = self.store.spend(&plan.spends).await?;
+        self.refused
+            .learn(&plan.spends, &spent, self.clock.now_ms());
         let answer = answer(request, &plan, &spent, self.headers);
         let outcome = match answer.overall_code {
             OVER_LIMIT => Outcome::OverLimit,
             _ => Outcome::Ok,
         };
         Ok((answer, outcome))
+    }
+}
+
+// === impl Service: without the store ===
+
+impl Service {
+    /// The refusal of a request that an account refused of late, as far as that is known here:
+    /// without asking the store, so only where nothing in the request is charged all the same.
+    fn refuse(&self, request: &RateLimitRequest, plan: &Plan<'_>) -> Option<RateLimitResponse> {
+        if !plan.is_all_or_nothing() {
+            return None;
+        }
+        let now_ms = self.clock.now_ms();
+        let states: Vec<_> = plan
+            .spends
+            .iter()
+            .map(|spend| self.refused.find(spend, now_ms))
+            .collect();
+        let known = states.iter().any(Option::is_some);
+        known.then(|| refusal(request, plan, &states, self.headers))
     }
 }
 

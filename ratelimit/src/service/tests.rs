@@ -4,6 +4,7 @@
 mod answers;
 mod model;
 mod quotas;
+mod stores;
 
 use std::{
     collections::BTreeMap,
@@ -11,12 +12,13 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
 };
 
-use tollgate_budget::{Clock, MemoryStore, store::memory::Bounds};
+use stores::Counted;
+use tollgate_budget::{Clock, MemoryStore, Store, store::memory::Bounds};
 use tollgate_bundle::{DescriptorEntry, RateLimit, WindowKind};
 
 use super::{Headers, Service};
@@ -30,6 +32,7 @@ const NOON_MS: i64 = 1_773_489_600_000;
 
 struct Rig {
     service: Arc<Service>,
+    store: Arc<Counted>,
     now_ms: Arc<AtomicI64>,
 }
 
@@ -42,10 +45,18 @@ impl Rig {
         let now_ms = Arc::new(AtomicI64::new(NOON_MS));
         let time = Arc::clone(&now_ms);
         let clock = Clock::new(move || time.load(Ordering::SeqCst));
-        let store = Arc::new(MemoryStore::new(clock, Bounds::default()));
-        let service = Service::new(store, headers, Telemetry::default());
+        let store = Arc::new(Counted {
+            store: MemoryStore::new(clock.clone(), Bounds::default()),
+            spends: AtomicUsize::new(0),
+        });
+        let asked = Arc::clone(&store) as Arc<dyn Store>;
+        let service = Service::new(asked, clock, headers, Telemetry::default());
         service.apply(&BTreeMap::from([("d".to_string(), limits)]));
-        Self { service, now_ms }
+        Self {
+            service,
+            store,
+            now_ms,
+        }
     }
 
     fn ask(&self, descriptors: Vec<Descriptor>) -> RateLimitResponse {
@@ -63,6 +74,10 @@ impl Rig {
         let status = &answer.statuses[0];
         assert_eq!(answer.overall_code, status.code);
         (answer.overall_code == OK, status.limit_remaining)
+    }
+
+    fn store_calls(&self) -> usize {
+        self.store.spends.load(Ordering::SeqCst)
     }
 
     fn pass(&self, ms: i64) {

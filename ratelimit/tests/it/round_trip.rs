@@ -165,7 +165,12 @@ async fn health_tells_whether_there_is_a_configuration() {
         tollgate_budget::Clock::system(),
         Bounds::default(),
     ));
-    let service = Service::new(store, Headers::Envoy, Telemetry::default());
+    let service = Service::new(
+        store,
+        tollgate_budget::Clock::system(),
+        Headers::Envoy,
+        Telemetry::default(),
+    );
     let server = tokio::spawn(serve(service, listener, 1, std::future::pending()));
     let endpoint = tonic::transport::Endpoint::from_shared(format!("unix://{}", path.display()));
     let channel = endpoint.unwrap().connect().await.unwrap();

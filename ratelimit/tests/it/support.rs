@@ -46,7 +46,7 @@ impl Running {
         bounds: Bounds,
     ) -> Self {
         let store = Arc::new(MemoryStore::new(Clock::system(), bounds));
-        let service = Service::new(store, Headers::Envoy, Telemetry::default());
+        let service = Service::new(store, Clock::system(), Headers::Envoy, Telemetry::default());
         apply(&service, limits);
         let listener = address.bind().await.unwrap();
         let address = listener.address().clone();

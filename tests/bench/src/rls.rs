@@ -100,7 +100,7 @@ async fn run(case: &Case) -> Result<Cost> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("ratelimit.sock");
     let store = Arc::new(MemoryStore::new(Clock::system(), Bounds::default()));
-    let service = Service::new(store, Headers::Envoy, Telemetry::default());
+    let service = Service::new(store, Clock::system(), Headers::Envoy, Telemetry::default());
     service.apply(&limits(case.amount));
     let listener = Listen::Unix(path.clone()).bind().await?;
     let (stop, stopped) = oneshot::channel::<()>();

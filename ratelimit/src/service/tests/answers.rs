@@ -2,18 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tollgate_budget::{
-    Account, AccountState, HoldOutcome, HoldReceipt, HoldRequest, Page, PageRequest, Settlement,
-    Spend, SpendOutcome, Store, StoreError, StoreFuture,
-};
+use tollgate_budget::Clock;
 use tollgate_bundle::{RateLimit, WindowKind};
 use tonic::Code;
 
-use super::{Rig, costs, gives_back, limit, of, ready};
+use super::{Rig, costs, gives_back, limit, of, ready, stores::Broken};
 use crate::{
     service::{Headers, Service},
     telemetry::Telemetry,
-    wire::{Descriptor, OK, OVER_LIMIT, Override, RateLimitRequest},
+    wire::{Descriptor, OK, OVER_LIMIT, Override, RateLimitRequest, RateLimitResponse},
 };
 
 #[test]
@@ -91,10 +88,21 @@ fn all_descriptors_must_fit_and_nothing_is_charged_where_one_does_not() {
     assert_eq!(first.overall_code, OK);
     let second = rig.ask(both());
     assert_eq!(second.overall_code, OVER_LIMIT);
-    let codes: Vec<i32> = second.statuses.iter().map(|status| status.code).collect();
-    assert_eq!(codes, [OK, OVER_LIMIT, OK]);
+    let codes = |answer: &RateLimitResponse| -> Vec<i32> {
+        answer.statuses.iter().map(|status| status.code).collect()
+    };
+    assert_eq!(codes(&second), [OK, OVER_LIMIT, OK]);
     assert_eq!(second.statuses[0].limit_remaining, 9);
     assert_eq!(second.statuses[2].current_limit, None);
+    // From memory: the same, but of the other account nothing is known.
+    let third = rig.ask(both());
+    assert_eq!(
+        (third.overall_code, codes(&third)),
+        (OVER_LIMIT, codes(&second))
+    );
+    assert_eq!(third.statuses[0].current_limit, None);
+    assert_eq!(third.statuses[1], second.statuses[1]);
+    assert_eq!(rig.one(costs(0, of("user", "alice"))), (true, 9));
 }
 
 #[test]
@@ -260,6 +268,32 @@ fn headers_are_written_only_where_the_service_shall() {
     assert_eq!(unlimited.response_headers_to_add, []);
 }
 
+#[test]
+fn a_flood_of_refused_requests_does_not_reach_the_store() {
+    let rig = Rig::new(vec![
+        limit("user", 1, WindowKind::Minute),
+        RateLimit {
+            shadow: true,
+            ..limit("watched", 1, WindowKind::Minute)
+        },
+    ]);
+    rig.one(of("user", "alice"));
+    let before = rig.store_calls();
+    for _ in 0..1_000 {
+        assert_eq!(rig.one(of("user", "alice")), (false, 0));
+    }
+    assert_eq!(rig.store_calls(), before + 1);
+    // It is asked again after a second, and where something is counted all the same.
+    rig.pass(1_000);
+    rig.one(of("user", "alice"));
+    assert_eq!(rig.store_calls(), before + 2);
+    rig.ask(vec![of("user", "alice"), of("watched", "alice")]);
+    assert_eq!(rig.store_calls(), before + 3);
+    // A refund is known at once.
+    assert_eq!(rig.one(gives_back(1, of("user", "alice"))), (true, 1));
+    assert_eq!(rig.one(of("user", "alice")), (true, 0));
+}
+
 fn failing(request: RateLimitRequest, service: &Service) -> (Code, String) {
     let status = ready(service.decide(request)).unwrap_err();
     (status.code(), status.message().to_string())
@@ -272,7 +306,7 @@ fn without_configuration_or_store_there_is_no_decision() {
         descriptors: vec![of("user", "alice")],
         hits_addend: 0,
     };
-    let service = Service::new(Arc::new(Broken), Headers::Envoy, Telemetry::default());
+    let service = broken();
     assert!(!service.is_serving());
     let (code, text) = failing(request(), &service);
     assert_eq!(code, Code::Unavailable);
@@ -297,39 +331,12 @@ fn without_configuration_or_store_there_is_no_decision() {
     assert_eq!(code, Code::InvalidArgument);
 }
 
-/// A store that does not answer.
-struct Broken;
-
-impl Store for Broken {
-    fn hold<'a>(&'a self, _: &'a HoldRequest) -> StoreFuture<'a, HoldOutcome> {
-        gone()
-    }
-    fn raise<'a>(&'a self, _: &'a HoldRequest) -> StoreFuture<'a, HoldOutcome> {
-        gone()
-    }
-    fn renew<'a>(&'a self, _: &'a HoldReceipt) -> StoreFuture<'a, ()> {
-        gone()
-    }
-    fn settle<'a>(&'a self, _: &'a Settlement) -> StoreFuture<'a, Vec<AccountState>> {
-        gone()
-    }
-    fn spend<'a>(&'a self, _: &'a [Spend]) -> StoreFuture<'a, SpendOutcome> {
-        gone()
-    }
-    fn grant<'a>(&'a self, _: &'a Account, _: u64) -> StoreFuture<'a, AccountState> {
-        gone()
-    }
-    fn reset<'a>(&'a self, _: &'a Account) -> StoreFuture<'a, AccountState> {
-        gone()
-    }
-    fn list<'a>(&'a self, _: &'a PageRequest) -> StoreFuture<'a, Page> {
-        gone()
-    }
-    fn states<'a>(&'a self, _: &'a [Account]) -> StoreFuture<'a, Vec<AccountState>> {
-        gone()
-    }
-}
-
-fn gone<'a, T: Send + 'a>() -> StoreFuture<'a, T> {
-    Box::pin(async { Err(StoreError::Unavailable("gone".to_string())) })
+fn broken() -> Arc<Service> {
+    let clock = Clock::new(|| 0);
+    Service::new(
+        Arc::new(Broken),
+        clock,
+        Headers::Envoy,
+        Telemetry::default(),
+    )
 }
