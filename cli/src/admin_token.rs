@@ -13,6 +13,8 @@ use anyhow::Context;
 use sha2::{Digest, Sha256};
 use tollgate_secret::Secret;
 
+use crate::misuse::Misuse;
+
 /// Names the token's value in the environment.
 pub(crate) const VARIABLE: &str = "TOLLGATE_ADMIN_TOKEN";
 /// A shorter token can be guessed.
@@ -108,16 +110,19 @@ fn file_name(port: u16) -> String {
 
 fn read(path: &Path) -> anyhow::Result<Secret<String>> {
     let text = fs::read_to_string(path)
-        .with_context(|| format!("read the admin token from {}", path.display()))?;
+        .map_err(|error| Misuse(format!("the admin token file {}: {error}", path.display())))?;
     parse(&text, &path.display().to_string())
 }
 
 fn parse(text: &str, of: &str) -> anyhow::Result<Secret<String>> {
     let token = text.trim();
-    anyhow::ensure!(
-        token.len() >= BYTES_MIN && token.bytes().all(|byte| byte.is_ascii_graphic()),
-        "the admin token in {of} must be at least {BYTES_MIN} printable ASCII characters without spaces"
-    );
+    if token.len() < BYTES_MIN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let rule = format!(
+            "the admin token in {of} must be at least {BYTES_MIN} printable ASCII characters without \
+             spaces"
+        );
+        return Err(Misuse(rule).into());
+    }
     Ok(Secret::new(token.to_string()))
 }
 

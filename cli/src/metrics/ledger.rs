@@ -129,7 +129,7 @@ fn by_budget(meter: &Meter, ledger: &Arc<Ledger>) {
         ),
         (
             "tollgate.budget.denied",
-            "Holds that a limit of this budget denied.",
+            "Times that a limit of this budget denied a hold; a call may ask for several.",
             |budget| budget.denied,
         ),
     ];

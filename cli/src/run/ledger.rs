@@ -53,7 +53,7 @@ impl RunningLedger {
                 (name, store)
             }
         };
-        let ledger = Ledger::new(store, LedgerConfig::default(), Clock::system());
+        let ledger = Ledger::new(store, config(args), Clock::system());
         tasks.push(tokio::spawn({
             let ledger = Arc::clone(&ledger);
             async move { ledger.run().await }
@@ -147,6 +147,13 @@ async fn tell_first_answer(store: Arc<RedisStore>, name: String) {
              onStoreFailure decides (Closed: 503)"
         ),
     }
+}
+
+/// A call that is served without the store is renewed like any other.
+fn config(args: &StoreArgs) -> LedgerConfig {
+    let mut config = LedgerConfig::default();
+    config.lease_bounds.hold_lifetime_ms = millis(args.hold_lifetime());
+    config
 }
 
 fn millis(time: Duration) -> u64 {

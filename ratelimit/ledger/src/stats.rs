@@ -125,7 +125,7 @@ pub struct BudgetFigures {
     /// that was over by then: units charged above the hold. A strict budget reads 0; one in shadow
     /// mode says what it would have refused.
     pub overrun: u64,
-    /// Holds that this limit denied.
+    /// Holds that this limit denied; a call may ask for several.
     pub denied: u64,
 }
 
