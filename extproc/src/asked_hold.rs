@@ -122,7 +122,7 @@ mod tests {
         };
         let waited = tokio::time::timeout(Duration::from_millis(1), answer).await;
         assert!(waited.is_err());
-        let held = || store.states_now(&[account.clone()])[0].held;
+        let held = || store.states_now(std::slice::from_ref(&account))[0].held;
         for _ in 0..100 {
             if held() == 0 {
                 return;

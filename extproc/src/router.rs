@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::{Stream, stream};
-use tollgate_engine::{BodyStep, Reply, RequestHead, ResponseHead};
+use tollgate_engine::{BodyStep, RATE_LIMIT_HEADERS, Reply, RequestHead, ResponseHead};
 use tollgate_llm::{BodyChange, BodyReading};
 use tonic::{Status, Streaming};
 
@@ -115,11 +115,16 @@ impl RouterStream {
         let call = self.call.as_mut().ok_or_else(out_of_order)?;
         let view = Head(head);
         let status = view.text(":status").and_then(|text| text.parse().ok());
+        let rate_limits: Vec<&str> = RATE_LIMIT_HEADERS
+            .into_iter()
+            .filter(|name| view.header(name).is_some())
+            .collect();
         let change = call.exchange.lock().on_response_head(
             ResponseHead {
                 status: status.unwrap_or(0),
                 content_type: view.text("content-type"),
                 retry_after: view.text("retry-after"),
+                rate_limits: &rate_limits,
                 end: head.end_of_stream,
             },
             self.host.now_ms(),
@@ -131,7 +136,7 @@ impl RouterStream {
         }
         let answer = convert::response_head(
             change.set_headers,
-            change.remove_headers,
+            &change.remove_headers,
             change.reading == BodyReading::Pieces,
         );
         Ok(convert::with_metadata(answer, metadata))

@@ -23,9 +23,15 @@ mod http_routes;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod meters;
+#[cfg(test)]
+mod modes;
+#[cfg(test)]
 mod operator;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod rate_limits;
 #[cfg(test)]
 mod sdk;
 #[cfg(test)]
@@ -34,3 +40,5 @@ mod secrets;
 mod seeds;
 #[cfg(test)]
 mod stage;
+#[cfg(test)]
+mod usage;

@@ -33,7 +33,7 @@ use crate::{
 };
 
 pub use head::RequestHead;
-pub use response::{ResponseHead, ResponseHeadChange};
+pub use response::{RATE_LIMIT_HEADERS, ResponseHead, ResponseHeadChange};
 pub(crate) use usage::subject_headers;
 
 /// What an exchange is given from outside: the world as it is when the call comes in.

@@ -23,7 +23,9 @@ mod table;
 mod warned;
 
 pub use caller::Caller;
-pub use exchange::{Exchange, ExchangeInput, RequestHead, ResponseHead, ResponseHeadChange};
+pub use exchange::{
+    Exchange, ExchangeInput, RATE_LIMIT_HEADERS, RequestHead, ResponseHead, ResponseHeadChange,
+};
 pub use explain::{Explanation, explain};
 pub use health::{Health, HealthPolicy};
 pub use record::{BudgetDecision, CallRecord, Ending, Warning};

@@ -167,6 +167,13 @@ impl Scenario {
         self
     }
 
+    /// A further document of any kind.
+    #[must_use]
+    pub fn document(mut self, yaml: &str) -> Self {
+        self.documents.push(yaml.to_string());
+        self
+    }
+
     fn secret(mut self, name: &str, key: &str) -> Self {
         self.documents.push(format!(
             "apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}}}\nstringData: {{apiKey: {key}}}\n"

@@ -23,6 +23,8 @@ pub struct ResponseHead<'a> {
     pub content_type: Option<&'a str>,
     /// `retry-after`, if any.
     pub retry_after: Option<&'a str>,
+    /// Which of [`RATE_LIMIT_HEADERS`] it has.
+    pub rate_limits: &'a [&'static str],
     /// No body follows.
     pub end: bool,
 }
@@ -33,13 +35,22 @@ pub struct ResponseHeadChange {
     /// Headers to set.
     pub set_headers: Vec<(&'static str, Cow<'static, str>)>,
     /// Headers to remove.
-    pub remove_headers: &'static [&'static str],
+    pub remove_headers: Vec<&'static str>,
     /// How the body is to be handed over.
     pub reading: BodyReading,
     /// Set when no body follows: how the exchange ends.
     pub end: Option<crate::EndStep>,
 }
 
+/// What providers that speak OpenAI's API say of their own limits, and the gateway of budgets.
+pub const RATE_LIMIT_HEADERS: [&str; 6] = [
+    "x-ratelimit-limit-tokens",
+    "x-ratelimit-remaining-tokens",
+    "x-ratelimit-reset-tokens",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-reset-requests",
+];
 /// Header of an answer that names who served it.
 const PROVIDER_HEADER: &str = "x-tollgate-provider";
 /// Header of an answer that names the model asked of the provider.
@@ -64,7 +75,7 @@ impl Exchange {
         self.status = head.status;
         let mut change = ResponseHeadChange {
             set_headers: Vec::with_capacity(6),
-            remove_headers: &[],
+            remove_headers: Vec::new(),
             reading: BodyReading::Whole,
             end: None,
         };
@@ -72,6 +83,7 @@ impl Exchange {
             self.record_health(head, now_ms);
             self.name_server(&mut change);
         }
+        self.hide_providers_limits(head, &mut change);
         if let Some(answer) = self.chat.as_mut().and_then(|chat| chat.answer.as_mut()) {
             let translated = answer.on_head(head.status, head.content_type);
             if let Some(content_type) = translated.content_type {
@@ -80,7 +92,7 @@ impl Exchange {
                     .push(("content-type", content_type.into()));
             }
             if translated.length_changes {
-                change.remove_headers = &["content-length"];
+                change.remove_headers.push("content-length");
             }
             change.reading = translated.reading;
         }
@@ -101,6 +113,22 @@ impl Exchange {
             return BodyStep::Pass { change, end };
         }
         self.pass_or_top_up(change)
+    }
+
+    /// Where budgets apply, what a provider says is left of the operator's own account there must
+    /// not be taken for what is left of the caller's.
+    fn hide_providers_limits(&self, head: ResponseHead<'_>, change: &mut ResponseHeadChange) {
+        let is_budgeted = self.chat.as_ref().is_some_and(|chat| !chat.dues.is_empty());
+        if !is_budgeted {
+            return;
+        }
+        let ResponseHeadChange {
+            set_headers,
+            remove_headers,
+            ..
+        } = change;
+        let is_set = |name: &str| set_headers.iter().any(|(set, _)| *set == name);
+        remove_headers.extend(head.rate_limits.iter().filter(|name| !is_set(name)));
     }
 
     fn record_health(&self, head: ResponseHead<'_>, now_ms: u64) {

@@ -44,6 +44,7 @@ fn an_answer_names_who_served_it() {
         status: 200,
         content_type: Some("application/json"),
         retry_after: None,
+        rate_limits: &[],
         end: false,
     };
     let change = exchange.on_response_head(head, 0);

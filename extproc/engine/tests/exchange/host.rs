@@ -190,6 +190,7 @@ pub(crate) fn head(exchange: &mut Exchange, status: u16, content_type: &str) -> 
         status,
         content_type: Some(content_type),
         retry_after: None,
+        rate_limits: &[],
         end: false,
     };
     exchange.on_response_head(head, 0)

@@ -166,6 +166,28 @@ fn requests_have_headers_of_their_own_and_money_has_none() {
 }
 
 #[test]
+fn what_a_provider_says_of_its_own_limits_is_hidden_from_callers_of_a_budget() {
+    let provider = ["x-ratelimit-limit-tokens", "x-ratelimit-limit-requests"];
+    let removed = |bundle: &Bundle| {
+        let host = Host::new(bundle);
+        let mut exchange = host.exchange();
+        forward(host.chat(&mut exchange, Some("sk-alice"), &hello()));
+        let head = tollgate_engine::ResponseHead {
+            status: 200,
+            content_type: Some("application/json"),
+            retry_after: None,
+            rate_limits: &provider,
+            end: false,
+        };
+        exchange.on_response_head(head, 0).remove_headers
+    };
+    assert_eq!(removed(&metered(1000, Meter::Total)), [provider[1]]);
+    assert_eq!(removed(&metered(1000, Meter::Requests)), [provider[0]]);
+    let free = host::with_rule(host::rule(&[]), []);
+    assert!(removed(&free).is_empty());
+}
+
+#[test]
 fn a_model_without_a_price_is_refused_naming_budget_and_model() {
     let host = Host::new(&metered(1 << 60, prices(&[("gpt-5", PRICE)])));
     let (status, body, _) = reply(host.chat(&mut host.exchange(), Some("sk-alice"), &hello()));
