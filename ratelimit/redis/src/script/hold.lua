@@ -35,20 +35,6 @@ local function retry(a, limit, others, need)
   return (first or a.we) - now
 end
 
--- What the hold that is replaced has on each of the request's accounts.
-local function own_of(b)
-  local own, names = {}, prefix() .. 'a:'
-  for i = 4, 1 + 3 * b[3], 3 do
-    local sum = b[i + 2]
-    if B then sum = B(sum) elseif type(sum) ~= 'number' then sum, big = 0, true end
-    for j = 1, n do
-      local a = objs[j]
-      if a.key == names .. b[i] and (a.c or a.ws == b[i + 1]) then own[j] = sum end
-    end
-  end
-  return own
-end
-
 -- The output that fits, or nil and the tightest charge with its wait: of those that do not fit
 -- the one that frees latest, then has least left.
 local function decide(a, own)
@@ -116,19 +102,27 @@ local function act()
   local a = open()
   local rec, replaced = got[n + 2], nil
   if rec and not (gone and gone[ID]) then
-    local body, till = body_of(rec)
+    live = live or holds()
+    local body, till = live.body_of(rec)
     if till > now or (till == 0 and not raise) then
       return finish('R' .. pack(now) .. body)
     elseif till == 0 then
       replaced = {unpack_all(body)}
     end
   end
-  local output, tightest, wait = decide(a, replaced and own_of(replaced))
+  local own
+  if replaced then
+    own = {}
+    live.each(replaced, function(_, sum, j)
+      if j then own[j] = sum end
+    end)
+  end
+  local output, tightest, wait = decide(a, own)
   if not output then
     local s, h, g, over = standing(a[r[of_charge + 5 * (tightest - 1) + 1]])
     return finish('D' .. pack(now, tightest, s, h, g, over, wait))
   end
-  if replaced then release(replaced) end
+  if replaced then live.release(replaced) end
   if m == 0 then
     local reply = finish('N' .. pack(now))
     if replaced and reply and not stale then

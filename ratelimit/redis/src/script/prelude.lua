@@ -22,12 +22,7 @@ local base = 3 + 4 * n
 local got = call('MGET', unpack(KEYS, 1, #KEYS - 1))
 -- B turns what came over the wire into an exact figure; nil while doubles do. Z is its zero.
 local B, Z = nil, 0
-local objs, gone, stale, big, next_known, seldom
-
--- What all keys begin with.
-local function prefix()
-  return string.sub(LIVE, 1, -2)
-end
+local objs, gone, stale, big, next_known, seldom, live
 
 local function rare()
   local f, seen = {}, nil
@@ -204,49 +199,63 @@ end
 -- time, accounts m, m × (name, start, sum), then per entry of the receipt (index, limit, held,
 -- settled, held in all, granted, end). ===
 
-local function body_of(rec)
-  local at, till = cmsgpack.unpack_one(rec)
-  return string.sub(rec, at + 1), till
-end
+local function holds()
+  local f, prefix = {}, string.sub(LIVE, 1, -2)
 
--- Takes a hold off its accounts, as far as it counts there still.
-local function release(b)
-  local names = prefix() .. 'a:'
-  for i = 4, 1 + 3 * b[3], 3 do
-    local key, a = names .. b[i], nil
-    for j = 1, n do
-      if objs[j].key == key then a = objs[j] end
-    end
-    if not a then
-      seldom = seldom or rare()
-      a = seldom.find(key)
-    end
-    if a and (a.c or a.ws == b[i + 1]) then
-      local sum = b[i + 2]
-      if B then sum = B(sum) elseif type(sum) ~= 'number' then sum, big = 0, true end
-      a.h = a.h - sum
-      if a.h < Z then a.h = Z end
-      a.dirty = true
-    end
+  function f.body_of(rec)
+    local at, till = cmsgpack.unpack_one(rec)
+    return string.sub(rec, at + 1), till
   end
-end
 
--- Frees the holds that nobody renewed; some are due.
-local function purge()
-  local ids = call('ZRANGEBYSCORE', LIVE, '-inf', now, 'LIMIT', 0, PURGE_MAX)
-  next_known = #ids < PURGE_MAX and 0 or now
-  if #ids == 0 then return end
-  gone = {ids = ids, keys = {}}
-  for i, id in ipairs(ids) do
-    gone.keys[i] = prefix() .. 'h:' .. id
-    gone[id] = true
-  end
-  for _, rec in ipairs(call('MGET', unpack(gone.keys))) do
-    if rec then
-      local body, till = body_of(rec)
-      if till == 0 then release({unpack_all(body)}) end
+  -- Calls `each` with the accounts on which a hold counts still, and what it has there.
+  function f.each(b, each)
+    local names = prefix .. 'a:'
+    for i = 4, 1 + 3 * b[3], 3 do
+      local key, a, j = names .. b[i], nil, nil
+      for o = 1, n do
+        if objs[o].key == key then a, j = objs[o], o end
+      end
+      if not a then
+        seldom = seldom or rare()
+        a = seldom.find(key)
+      end
+      if a and (a.c or a.ws == b[i + 1]) then
+        local sum = b[i + 2]
+        if B then sum = B(sum) elseif type(sum) ~= 'number' then sum, big = 0, true end
+        each(a, sum, j)
+      end
     end
   end
+
+  local function take_off(a, sum)
+    a.h = a.h - sum
+    if a.h < Z then a.h = Z end
+    a.dirty = true
+  end
+
+  function f.release(b)
+    f.each(b, take_off)
+  end
+
+  -- Frees the holds that nobody renewed; some are due.
+  function f.purge()
+    local ids = call('ZRANGEBYSCORE', LIVE, '-inf', now, 'LIMIT', 0, PURGE_MAX)
+    next_known = #ids < PURGE_MAX and 0 or now
+    if #ids == 0 then return end
+    gone = {ids = ids, keys = {}}
+    for i, id in ipairs(ids) do
+      gone.keys[i] = prefix .. 'h:' .. id
+      gone[id] = true
+    end
+    for _, rec in ipairs(call('MGET', unpack(gone.keys))) do
+      if rec then
+        local body, till = f.body_of(rec)
+        if till == 0 then f.release({unpack_all(body)}) end
+      end
+    end
+  end
+
+  return f
 end
 
 -- Reads the request's accounts, each in its present window, and frees what expired.
@@ -277,7 +286,10 @@ local function open()
   end
   -- `next` is a time before which none expires.
   local due = got[1]
-  if not due or now >= tonumber(due) then purge() end
+  if not due or now >= tonumber(due) then
+    live = live or holds()
+    live.purge()
+  end
   return objs
 end
 

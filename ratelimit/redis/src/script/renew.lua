@@ -10,7 +10,8 @@ local function act()
   local rec = got[n + 2]
   if rec and gone and gone[ID] then rec = false end
   if rec then
-    local _, till = body_of(rec)
+    live = live or holds()
+    local _, till = live.body_of(rec)
     if till ~= 0 and till <= now then rec = false end
     if till > now then return finish('O' .. pack(now)) end
   end

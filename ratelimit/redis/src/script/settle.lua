@@ -12,11 +12,12 @@ local function act()
   local body, till = r[base + 2], nil
   if rec and gone and gone[ID] then rec = false end
   if rec then
+    live = live or holds()
     local known
-    known, till = body_of(rec)
+    known, till = live.body_of(rec)
     if till == 0 then
       body = known
-      release({unpack_all(known)})
+      live.release({unpack_all(known)})
     end
   end
   local settled = till and till > now
