@@ -226,9 +226,12 @@ metadata: {{name: foreign}}
 apiVersion: tollgate.dev/v1alpha1
 kind: TokenBudget
 metadata: {{name: endless}}
-spec: {{limits: [{{tokens: 10, window: Fortnight}}]}}
-{}",
+spec:
+  targetRefs: [{{group: gateway.envoyproxy.io, kind: AIGatewayRoute, name: last}}]
+  limits: [{{tokens: 10, window: Fortnight}}]
+{}{}",
         one_model("last", "last", (provider.addr(), "gpt-4o-mini")),
+        one_model("after", "after", (provider.addr(), "gpt-4o-mini")),
     );
     let gateway = serve(broken).await?;
     let client = gateway.client(None);
@@ -237,7 +240,9 @@ spec: {{limits: [{{tokens: 10, window: Fortnight}}]}}
         200,
         "what stands before"
     );
-    assert_eq!(client.say("last", "hi").await?.0, 200, "what stands after");
+    assert_eq!(client.say("after", "hi").await?.0, 200, "what stands after");
+    // A mistake in a limit is not the same as no limit.
+    assert_eq!(client.say("last", "hi").await?.0, 500, "what is under it");
 
     let status = gateway.status().await?;
     let problems: Vec<_> = status["problems"]

@@ -97,7 +97,7 @@ pub(crate) fn translate(
         }
     }
     for broken in &world.broken_budgets {
-        let binding = broken.binding();
+        let binding = broken.binding(world);
         broken.report(&binding.reach(served), statuses);
         budgets.bindings.push(binding);
     }

@@ -3,7 +3,7 @@
 use tollgate_ir as ir;
 
 use super::Budgets;
-use super::binding::{Effect, Site};
+use super::binding::{Effect, Refusal, Site};
 use crate::ai_routes::{AiRuleDraft, refuse};
 use crate::ai_rule::refuse_backend;
 use crate::gateway::{GatewayDraft, ListenerIndex};
@@ -25,30 +25,28 @@ impl Budgets {
         let Some(site) = Site::of(gateways, at, (source, draft)) else {
             return refusals;
         };
+        // Those in force come first, so that a refusal sees what is held.
         for binding in &self.bindings {
             let whole = binding.has_rule(&site);
+            let backends: Vec<usize> = if whole {
+                Vec::new()
+            } else {
+                binding.backends(draft).collect()
+            };
             match &binding.effect {
                 Effect::Nothing => {}
                 Effect::Hold(id) if whole => rule.rule.budgets.push(id.clone()),
-                Effect::Hold(id) => {
-                    for position in binding.backends(draft) {
-                        if let Some(backend) = rule.rule.backends.get_mut(position) {
-                            backend.budgets.push(id.clone());
-                        }
-                    }
-                }
-                Effect::Refuse(why) if whole => {
-                    refuse(std::iter::once(&mut *rule), why);
-                    let message = format!("rule {} refuses requests: {why}", rule.rule.id);
-                    refusals.push(Problem::new(reason::INVALID, message));
-                }
-                Effect::Refuse(why) => {
-                    for position in binding.backends(draft) {
-                        refuse_backend(rule, position, why);
-                        let message =
-                            format!("backend {}/{position} is not used: {why}", rule.rule.id);
+                Effect::Hold(id) => hold_backends(rule, &backends, id),
+                Effect::Refuse(refusal) if whole => {
+                    if !refusal.spares(&rule.rule.budgets) {
+                        refuse(std::iter::once(&mut *rule), &refusal.why);
+                        let (id, why) = (&rule.rule.id, &refusal.why);
+                        let message = format!("rule {id} refuses requests: {why}");
                         refusals.push(Problem::new(reason::INVALID, message));
                     }
+                }
+                Effect::Refuse(refusal) => {
+                    refusals.extend(refuse_backends(rule, &backends, refusal));
                 }
             }
         }
@@ -60,4 +58,29 @@ impl Budgets {
         }
         refusals
     }
+}
+
+fn hold_backends(rule: &mut ir::AiRule, positions: &[usize], id: &str) {
+    for position in positions {
+        if let Some(backend) = rule.rule.backends.get_mut(*position) {
+            backend.budgets.push(id.to_string());
+        }
+    }
+}
+
+fn refuse_backends(rule: &mut ir::AiRule, positions: &[usize], refusal: &Refusal) -> Vec<Problem> {
+    let why = &refusal.why;
+    let mut refusals = Vec::new();
+    for position in positions {
+        let Some(backend) = rule.rule.backends.get(*position) else {
+            continue;
+        };
+        if refusal.spares(&rule.rule.budgets) || refusal.spares(&backend.budgets) {
+            continue;
+        }
+        let message = format!("backend {} is not used: {why}", backend.id);
+        refusals.push(Problem::new(reason::INVALID, message));
+        refuse_backend(rule, *position, why);
+    }
+    refusals
 }

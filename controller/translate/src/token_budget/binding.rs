@@ -7,6 +7,7 @@ use tollgate_crds::PolicyTargetReference;
 
 use super::Served;
 use super::target::Target;
+use crate::NamespacedName;
 use crate::ai_routes::AiRuleDraft;
 use crate::gateway::{GatewayDraft, ListenerIndex};
 use crate::parent::RouteSource;
@@ -24,9 +25,17 @@ pub(super) enum Effect {
     /// It is held against the budget with this id.
     Hold(String),
     /// It refuses, because the budget cannot be enforced.
-    Refuse(String),
+    Refuse(Refusal),
     /// It is served as if there were no budget.
     Nothing,
+}
+
+/// A budget that cannot be enforced.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// What is held against the budget with this id, which has the same name, is served.
+    pub(super) unless_held: Option<String>,
+    pub(super) why: String,
 }
 
 /// How far a budget reaches.
@@ -150,12 +159,25 @@ impl Binding {
 
 impl Effect {
     /// What a budget that cannot be enforced does. A Shadow guards nothing, so it stops nobody.
-    pub(super) fn of_refusal(is_shadow: bool, why: String) -> Self {
+    pub(super) fn of_refusal(name: &NamespacedName, is_shadow: bool, why: &str) -> Self {
         if is_shadow {
-            Self::Nothing
-        } else {
-            Self::Refuse(why)
+            return Self::Nothing;
         }
+        Self::Refuse(Refusal {
+            unless_held: None,
+            why: format!("TokenBudget {name} cannot be enforced: {why}"),
+        })
+    }
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    /// Whether what is held against these budgets is served all the same.
+    pub(super) fn spares(&self, held: &[String]) -> bool {
+        self.unless_held
+            .as_ref()
+            .is_some_and(|id| held.contains(id))
     }
 }
 

@@ -7,11 +7,14 @@ use serde_json::Value;
 use tollgate_crds::tollgate::{Mode, TokenBudget};
 use tollgate_crds::{DEFAULT_NAMESPACE, PolicyTargetReference};
 
-use super::binding::{Binding, Effect, Reach};
+use super::binding::{Binding, Effect, Reach, Refusal};
 use crate::status::{
     ACCEPTED, CONFLICTED, Condition, ENFORCED, ObjectRef, Problem, Statuses, reason,
 };
-use crate::{NamespacedName, groups, world};
+use crate::{NamespacedName, World, groups, world};
+
+/// Length of a condition's message from which on nothing is added.
+const MESSAGE_BYTES_MAX: usize = 4096;
 
 /// A document that is meant to be a TokenBudget and is not in effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,30 +79,35 @@ impl BrokenBudget {
         }
     }
 
-    pub(super) fn binding(&self) -> Binding {
-        let message = match &self.why {
-            Why::Invalid(message) | Why::Duplicate(message) => message,
+    /// What an object of its name holds is served.
+    pub(super) fn binding(&self, world: &World) -> Binding {
+        let (Why::Invalid(message) | Why::Duplicate(message)) = &self.why;
+        let effect = Effect::of_refusal(&self.name, self.is_shadow, message);
+        let is_beside = world.token_budgets.contains_key(&self.name);
+        let effect = match effect {
+            Effect::Refuse(refusal) if is_beside => Effect::Refuse(Refusal {
+                unless_held: Some(self.name.to_string()),
+                ..refusal
+            }),
+            other => other,
         };
-        let refusal = format!("TokenBudget {} cannot be enforced: {message}", self.name);
-        let effect = Effect::of_refusal(self.is_shadow, refusal);
         Binding::new(&self.name.namespace, &self.targets, effect)
     }
 
     /// Beside an object of its name it speaks on that one, else for itself.
     pub(super) fn report(&self, reach: &Reach, statuses: &mut Statuses) {
-        let consequence = reach.of_refusal(self.is_shadow);
+        let alone = "what it alone applies to refuses requests";
         let object = ObjectRef::namespaced(groups::TOLLGATE, "TokenBudget", &self.name);
         let conditions = &mut statuses.entry(object).conditions;
         let message = match &self.why {
             Why::Duplicate(message) => {
-                format!("{message}, this one, and is not in effect; {consequence}")
+                format!("{message}, this one, and is not in effect; {alone}")
             }
             Why::Invalid(message) if !conditions.is_empty() => {
-                format!(
-                    "metadata.name: another of this name is not valid: {message}; {consequence}"
-                )
+                format!("metadata.name: another of this name is not valid: {message}; {alone}")
             }
             Why::Invalid(message) => {
+                let consequence = reach.of_refusal(self.is_shadow);
                 let accepted = format!("{message}; {consequence}");
                 let enforced = "a budget that is not valid cannot be enforced";
                 conditions.extend([
@@ -110,6 +118,7 @@ impl BrokenBudget {
             }
         };
         match conditions.iter_mut().find(|it| it.kind == CONFLICTED) {
+            Some(there) if there.message.len() > MESSAGE_BYTES_MAX => {}
             Some(there) => there.message = format!("{}; {message}", there.message),
             None => {
                 let reason = reason::CONFLICTED;

@@ -34,11 +34,7 @@ impl Built {
     pub(super) fn effect(&self, name: &NamespacedName) -> Effect {
         match &self.budget {
             Ok(budget) => Effect::Hold(budget.id.clone()),
-            Err(problem) => {
-                let message = &problem.message;
-                let why = format!("TokenBudget {name} cannot be enforced: {message}");
-                Effect::of_refusal(self.is_shadow, why)
-            }
+            Err(problem) => Effect::of_refusal(name, self.is_shadow, &problem.message),
         }
     }
 }
