@@ -134,7 +134,6 @@ fn status(decided: &[Decided<'_>]) -> DescriptorStatus {
         current_limit: Some(CurrentLimit {
             requests_per_unit: clamp(account.limit),
             unit: unit::of_window(account.window),
-            name: account.budget.to_string(),
         }),
         limit_remaining: clamp(tightest.state.remaining()),
         duration_until_reset: reset(&tightest.state),

@@ -25,9 +25,6 @@ pub(crate) fn headers(overall_code: i32, statuses: &[DescriptorStatus]) -> Vec<H
         };
         // Writing to a string cannot fail.
         let _ = write!(quota, ", {};w={seconds}", limit.requests_per_unit);
-        if !limit.name.is_empty() {
-            let _ = write!(quota, ";name=\"{}\"", limit.name);
-        }
     }
     let mut headers = vec![
         header("x-ratelimit-limit", quota),

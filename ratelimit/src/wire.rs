@@ -95,16 +95,15 @@ pub(crate) struct DescriptorStatus {
     pub(crate) duration_until_reset: Option<Duration>,
 }
 
-/// `RateLimitResponse.RateLimit`
-#[derive(Clone, PartialEq, Eq, Message)]
+/// `RateLimitResponse.RateLimit`. Its name is left out: Envoy would tell clients, in
+/// `x-ratelimit-limit`, how the operator's objects are called.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
 pub(crate) struct CurrentLimit {
     #[prost(uint32, tag = "1")]
     pub(crate) requests_per_unit: u32,
     /// See [`crate::unit`].
     #[prost(int32, tag = "2")]
     pub(crate) unit: i32,
-    #[prost(string, tag = "3")]
-    pub(crate) name: String,
 }
 
 /// `envoy.config.core.v3.HeaderValue`

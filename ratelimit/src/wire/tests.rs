@@ -85,7 +85,6 @@ fn envoy_understands_our_answers() {
             current_limit: Some(CurrentLimit {
                 requests_per_unit: 5,
                 unit: 7,
-                name: "n".to_string(),
             }),
             limit_remaining: 4,
             duration_until_reset: Some(Duration {
@@ -104,7 +103,7 @@ fn envoy_understands_our_answers() {
         statuses: vec![rate_limit_response::DescriptorStatus {
             code: rate_limit_response::Code::Ok.into(),
             current_limit: Some(rate_limit_response::RateLimit {
-                name: "n".to_string(),
+                name: String::new(),
                 requests_per_unit: 5,
                 unit: rate_limit_response::rate_limit::Unit::Week.into(),
             }),
