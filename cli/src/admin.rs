@@ -7,6 +7,7 @@ mod budgets;
 mod problem;
 mod shapes;
 mod subjects;
+mod view;
 
 use std::{net::SocketAddr, sync::Arc};
 

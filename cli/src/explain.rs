@@ -107,8 +107,8 @@ fn text(explanation: &Explanation) -> String {
     lines.push("budgets, all held together:".into());
     for budget in &explanation.budgets {
         lines.push(format!(
-            "  {}: {} of {} tokens per {} would be held for {}",
-            budget.budget, budget.hold, budget.limit, budget.window, budget.subject
+            "  {}: {} of {} {} per {} would be held for {}",
+            budget.budget, budget.hold, budget.limit, budget.unit, budget.window, budget.subject
         ));
     }
     if explanation.budgets.is_empty() {

@@ -230,8 +230,8 @@ async fn explain_says_rule_backends_and_budgets() -> Result<()> {
         "anthropic (priority 1",
         "claude-3-opus",
         "counted",
-        "10000 tokens per Minute",
-        "100000 tokens per Day",
+        "10000 tokens per minute",
+        "100000 tokens per day",
         "anonymous",
     ] {
         assert!(

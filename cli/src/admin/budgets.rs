@@ -17,12 +17,7 @@ use tokio::sync::watch;
 use tollgate_budget::{Account, PageRequest, Store};
 use tollgate_bundle::Bundle;
 
-use super::{
-    accounts::{self, Asked},
-    auth,
-    problem::Problem,
-    shapes,
-};
+use super::{accounts::Asked, auth, problem::Problem, shapes, view};
 use crate::admin_token::AdminToken;
 
 /// Accounts in a page unless the request says otherwise, and at most.
@@ -80,7 +75,7 @@ struct GrantBody {
 
 async fn list(State(budgets): State<Budgets>) -> Json<Value> {
     let bundle = Arc::clone(&budgets.bundle.borrow());
-    let all: Vec<Value> = bundle.budgets.values().map(shapes::budget).collect();
+    let all: Vec<Value> = view::all(&bundle).values().map(shapes::budget).collect();
     Json(json!({ "budgets": all }))
 }
 
@@ -90,7 +85,7 @@ async fn accounts_of(
 ) -> Result<Json<Value>, Problem> {
     let Query(query) = query.map_err(|error| Problem::Invalid(error.body_text()))?;
     let bundle = Arc::clone(&budgets.bundle.borrow());
-    let budget = accounts::budget_named(&bundle, &query.budget)?;
+    let budget = &view::named(&bundle, &query.budget)?;
     if let Some(subject) = &query.subject {
         let asked = Asked {
             bundle: &bundle,
@@ -108,7 +103,7 @@ async fn accounts_of(
         )));
     }
     let request = PageRequest {
-        budget: budget.id.clone(),
+        budget: budget.id.to_string(),
         after: query.after,
         size,
     };
@@ -124,7 +119,7 @@ async fn reset(
     let bundle = Arc::clone(&budgets.bundle.borrow());
     let asked = Asked {
         bundle: &bundle,
-        budget: accounts::budget_named(&bundle, &body.budget)?,
+        budget: &view::named(&bundle, &body.budget)?,
         subject: &body.subject,
         window: body.window.as_deref(),
     };
@@ -152,7 +147,7 @@ async fn grant(
     let bundle = Arc::clone(&budgets.bundle.borrow());
     let asked = Asked {
         bundle: &bundle,
-        budget: accounts::budget_named(&bundle, &body.budget)?,
+        budget: &view::named(&bundle, &body.budget)?,
         subject: &body.subject,
         window: body.window.as_deref(),
     };
@@ -161,7 +156,7 @@ async fn grant(
         return Err(Problem::Invalid(format!(
             "window is required, because {} has several limits: {}",
             asked.budget.id,
-            accounts::windows(asked.budget).join(", ")
+            asked.budget.windows().join(", ")
         )));
     };
     let state = budgets.store.grant(account, body.amount).await?;

@@ -2,20 +2,14 @@
 
 use serde_json::{Value, json};
 use tollgate_budget::{Account, AccountState, Page, window};
-use tollgate_bundle::{Budget, Meter, Mode, OnStoreFailure, Subject};
+use tollgate_bundle::{Budget, DescriptorEntry, Meter, Mode, OnStoreFailure, RateLimit, Subject};
+
+use super::view::{Kind, View};
 
 /// A budget with its limits.
-pub(super) fn budget(budget: &Budget) -> Value {
-    let Budget {
-        id,
-        subject,
-        limits,
-        meter,
-        mode,
-        on_store_failure,
-        warn_percent,
-    } = budget;
-    let limits: Vec<Value> = limits
+pub(super) fn budget(view: &View<'_>) -> Value {
+    let limits: Vec<Value> = view
+        .limits
         .iter()
         .map(|limit| {
             json!({
@@ -25,20 +19,45 @@ pub(super) fn budget(budget: &Budget) -> Value {
             })
         })
         .collect();
+    let mut shape = json!({"id": view.id, "unit": view.unit(), "limits": limits});
+    let more = match view.kind {
+        Kind::Budget(budget) => of_budget(budget),
+        Kind::RateLimit(limit) => of_rate_limit(limit),
+    };
+    if let (Some(shape), Value::Object(more)) = (shape.as_object_mut(), more) {
+        shape.extend(more);
+    }
+    shape
+}
+
+fn of_budget(budget: &Budget) -> Value {
     json!({
-        "id": id,
-        "subject": subject_words(subject),
-        "meter": meter_words(meter),
-        "unit": unit(meter),
-        "mode": mode_words(*mode),
-        "onStoreFailure": failure_words(*on_store_failure),
-        "warnPercent": warn_percent,
-        "limits": limits,
+        "kind": "TokenBudget",
+        "subject": subject_words(&budget.subject),
+        "meter": meter_words(&budget.meter),
+        "mode": mode_words(budget.mode),
+        "onStoreFailure": failure_words(budget.on_store_failure),
+        "warnPercent": budget.warn_percent,
+    })
+}
+
+/// What happens while the store is away is up to Envoy's filter.
+fn of_rate_limit(limit: &RateLimit) -> Value {
+    let entry = |entry: &DescriptorEntry| match &entry.value {
+        Some(value) => format!("{}={value}", entry.key),
+        None => entry.key.clone(),
+    };
+    let entries: Vec<String> = limit.entries.iter().map(entry).collect();
+    json!({
+        "kind": "RateLimit",
+        "subject": format!("Descriptor {}", entries.join(" ")),
+        "meter": "Hits",
+        "mode": if limit.shadow { "Shadow" } else { "Strict" },
     })
 }
 
 /// Accounts with their states, one for one.
-pub(super) fn accounts(budget: &Budget, accounts: &[Account], states: &[AccountState]) -> Value {
+pub(super) fn accounts(budget: &View<'_>, accounts: &[Account], states: &[AccountState]) -> Value {
     let accounts: Vec<Value> = accounts
         .iter()
         .zip(states)
@@ -56,11 +75,11 @@ pub(super) fn accounts(budget: &Budget, accounts: &[Account], states: &[AccountS
             })
         })
         .collect();
-    json!({"budget": budget.id, "unit": unit(&budget.meter), "accounts": accounts})
+    json!({"budget": budget.id, "unit": budget.unit(), "accounts": accounts})
 }
 
 /// A page of accounts. One that no limit of the budget stands for any more has none.
-pub(super) fn page(budget: &Budget, page: &Page) -> Value {
+pub(super) fn page(budget: &View<'_>, page: &Page) -> Value {
     let accounts: Vec<Value> = page
         .entries
         .iter()
@@ -90,25 +109,10 @@ pub(super) fn page(budget: &Budget, page: &Page) -> Value {
         .collect();
     json!({
         "budget": budget.id,
-        "unit": unit(&budget.meter),
+        "unit": budget.unit(),
         "accounts": accounts,
         "next": page.next,
     })
-}
-
-/// What a limit counts, for people.
-fn unit(meter: &Meter) -> String {
-    match meter {
-        Meter::Requests => "requests".to_string(),
-        Meter::Expression(_) => "units".to_string(),
-        Meter::Money(table) => format!("10^-12 {}", table.currency),
-        Meter::Total
-        | Meter::Input
-        | Meter::Output
-        | Meter::CachedInput
-        | Meter::CacheWrite
-        | Meter::Reasoning => "tokens".to_string(),
-    }
 }
 
 fn meter_words(meter: &Meter) -> String {

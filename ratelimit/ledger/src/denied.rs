@@ -59,35 +59,47 @@ impl DeniedAccounts {
             if !charge.enforce {
                 continue;
             }
-            let Some(spent) = self.remembered(&charge.account, now_ms) else {
+            let needed = needed(request, charge);
+            let Some((state, retry_ms)) = self.find_account(&charge.account, needed, now_ms) else {
                 continue;
             };
-            let needed = needed(request, charge);
-            let limit = charge.account.limit;
-            let is_sliding = matches!(charge.account.window, WindowKind::Sliding(_));
-            // When a sliding window has room again depends on how much is needed.
-            if !is_beyond(&spent.state, limit, needed) || (is_sliding && spent.needed != needed) {
-                continue;
-            }
-            let passed = u64::try_from(now_ms.saturating_sub(spent.since_ms)).unwrap_or(0);
-            let retry_ms = spent.retry_ms.saturating_sub(passed);
-            if tightest
+            let is_tighter = tightest
                 .as_ref()
-                .is_none_or(|known| known.retry_ms < retry_ms)
-            {
+                .is_none_or(|known: &Denial| known.retry_ms < retry_ms);
+            if is_tighter {
                 tightest = Some(Denial {
                     tightest: index,
-                    state: AccountState {
-                        limit,
-                        reset_ms: spent.state.reset_ms.saturating_sub(passed),
-                        ..spent.state
-                    },
+                    state,
                     needed,
                     retry_ms,
                 });
             }
         }
         tightest
+    }
+
+    /// What stands on an account that has less left than is needed, and after how many
+    /// milliseconds that may be otherwise.
+    pub(crate) fn find_account(
+        &self,
+        account: &Account,
+        needed: u64,
+        now_ms: i64,
+    ) -> Option<(AccountState, u64)> {
+        let spent = self.remembered(account, now_ms)?;
+        // When a sliding window has room again depends on how much is needed.
+        let is_sliding = matches!(account.window, WindowKind::Sliding(_));
+        if !is_beyond(&spent.state, account.limit, needed) || (is_sliding && spent.needed != needed)
+        {
+            return None;
+        }
+        let passed = u64::try_from(now_ms.saturating_sub(spent.since_ms)).unwrap_or(0);
+        let state = AccountState {
+            limit: account.limit,
+            reset_ms: spent.state.reset_ms.saturating_sub(passed),
+            ..spent.state
+        };
+        Some((state, spent.retry_ms.saturating_sub(passed)))
     }
 
     /// Remembers the account of a denial, where what is settled there suffices to deny.

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tollgate_budget::{
     Account, AccountState, Clock, HoldOutcome, HoldReceipt, HoldRequest, Page, PageRequest,
-    Settlement, Spend, SpendOutcome, Store, StoreError, StoreFuture,
+    Settlement, Spend, SpendOutcome, Store, StoreFuture,
 };
 
 use crate::{

@@ -216,10 +216,14 @@ impl Ledger {
 impl Counters {
     pub(crate) fn denied(&self, request: &HoldRequest, denial: &Denial) {
         if let Some(charge) = request.charges.get(denial.tightest) {
-            let mut budgets = self.budgets.lock();
-            let sums = sums_of(&mut budgets, &charge.account);
-            sums.denied = sums.denied.saturating_add(1);
+            self.denied_on(&charge.account);
         }
+    }
+
+    pub(crate) fn denied_on(&self, account: &Account) {
+        let mut budgets = self.budgets.lock();
+        let sums = sums_of(&mut budgets, account);
+        sums.denied = sums.denied.saturating_add(1);
     }
 
     /// Adds the charges of an accepted settlement; `states` are the store's answer to it.

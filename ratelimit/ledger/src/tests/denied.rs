@@ -1,6 +1,6 @@
 //! Spent accounts are denied without a round trip, and no longer than they are spent.
 
-use tollgate_budget::{HoldOutcome, Settlement, Store};
+use tollgate_budget::{HoldOutcome, Settlement, Spend, Store};
 use tollgate_bundle::{OnStoreFailure::Closed, WindowKind};
 
 use super::{Stage, account, ask, ms};
@@ -185,4 +185,36 @@ async fn what_is_denied_from_memory_the_store_denies_too() {
         }
     }
     assert!(from_memory > 1_000, "{from_memory}");
+}
+
+fn spend(account: &tollgate_budget::Account, amount: i64, forced: bool) -> Vec<Spend> {
+    vec![Spend {
+        account: account.clone(),
+        amount,
+        forced,
+    }]
+}
+
+#[tokio::test(start_paused = true)]
+async fn spend_on_spent_account_is_refused_without_round_trip_and_forced_ones_are_made() {
+    let stage = Stage::new();
+    let alice = account("alice", 10);
+    let spent = |amount, forced| {
+        let spends = spend(&alice, amount, forced);
+        let ledger = std::sync::Arc::clone(&stage.ledger);
+        async move { ledger.spend(&spends).await.expect("an answer") }
+    };
+    assert!(spent(10, false).await.admitted);
+    let asked = stage.store.asked_for("spend");
+    for amount in [0, 1, 5] {
+        let refused = spent(amount, false).await;
+        assert!(!refused.admitted && !refused.accounts[0].fits, "{amount}");
+        assert_eq!(refused.accounts[0].state.settled, 10);
+    }
+    assert_eq!(stage.store.asked_for("spend"), asked);
+    assert!(spent(3, true).await.admitted);
+    // What is given back can be spent at once.
+    spent(-8, false).await;
+    assert!(spent(5, false).await.admitted);
+    assert_eq!(stage.standing(&alice), (10, 0));
 }

@@ -156,7 +156,10 @@ impl Store for FlakyStore {
     }
 
     fn spend<'a>(&'a self, spends: &'a [Spend]) -> StoreFuture<'a, SpendOutcome> {
-        self.inner.spend(spends)
+        Box::pin(async move {
+            self.asked.lock().push((Instant::now(), "spend"));
+            self.inner.spend(spends).await
+        })
     }
 
     fn grant<'a>(&'a self, account: &'a Account, amount: u64) -> StoreFuture<'a, AccountState> {
