@@ -44,6 +44,7 @@ fn forbidden() -> BTreeMap<&'static str, Vec<&'static [&'static str]>> {
         ("tollgate-extproc", vec![KUBERNETES]),
         ("tollgate-ir", vec![ASYNC, KUBERNETES, ENVOY]),
         ("tollgate-llm", vec![ASYNC, KUBERNETES, ENVOY]),
+        ("tollgate-ratelimit", vec![KUBERNETES]),
         ("tollgate-secret", vec![ASYNC, KUBERNETES, ENVOY]),
         ("tollgate-translate", vec![ASYNC, ENVOY]),
         ("tollgate-xds", vec![KUBERNETES]),
