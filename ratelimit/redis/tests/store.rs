@@ -19,6 +19,8 @@ mod expiry;
 mod faults;
 #[path = "store/footprint.rs"]
 mod footprint;
+#[path = "store/model.rs"]
+mod model;
 #[path = "store/sentinel.rs"]
 mod sentinel;
 #[path = "store/server.rs"]
