@@ -102,7 +102,7 @@ impl Limits {
                     );
                     continue;
                 }
-                root.leaf(limit).limits.push(Limit::new(limit, telemetry));
+                root.leaf(limit).add(Limit::new(limit, telemetry));
             }
             compiled.insert(Box::from(domain.as_bytes()), root);
         }
@@ -218,6 +218,17 @@ impl Node {
             };
         }
         node
+    }
+
+    /// Adds a limit, if none here charges the same accounts already: they would pay twice.
+    fn add(&mut self, limit: Limit) {
+        let same = |known: &Limit| {
+            known.account.budget == limit.account.budget
+                && known.account.window == limit.account.window
+        };
+        if !self.limits.iter().any(same) {
+            self.limits.push(limit);
+        }
     }
 
     /// Goes down, exact values first; as deep as the longest limit, so never far.

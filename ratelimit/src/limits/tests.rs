@@ -125,6 +125,21 @@ fn limits_on_the_same_entries_apply_together() {
 }
 
 #[test]
+fn of_limits_with_the_same_accounts_the_first_counts() {
+    let limits = compile(vec![
+        limit("a", &["user"]),
+        RateLimit {
+            amount: 99,
+            ..limit("a", &["user"])
+        },
+    ]);
+    assert_eq!(met(&limits, &["user=alice"]), ["a / alice"]);
+    let entries = entries(&["user=alice"]);
+    let found = limits.find(b"d", &entries).unwrap();
+    assert_eq!(found.limits[0].account.limit, 10);
+}
+
+#[test]
 fn shadow_goes_before_a_quota_group() {
     let limits = compile(vec![RateLimit {
         shadow: true,
