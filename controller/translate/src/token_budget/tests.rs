@@ -340,7 +340,54 @@ fn fields() -> impl Strategy<Value = Value> {
         })
 }
 
+/// A route of Envoy AI Gateway with backends `dear` and `cheap`.
+fn add_service_backends(world: &mut World) {
+    let object = |api: &str, kind: &str, name: &str, spec: Value| json!({"apiVersion": api, "kind": kind, "metadata": {"name": name}, "spec": spec});
+    let (gateway, ai) = (
+        "gateway.envoyproxy.io/v1alpha1",
+        "aigateway.envoyproxy.io/v1beta1",
+    );
+    let at = json!({"endpoints": [{"fqdn": {"hostname": "a.example", "port": 80}}]});
+    let service = json!({"schema": {"name": "OpenAI"},
+        "backendRef": {"group": "gateway.envoyproxy.io", "kind": "Backend", "name": "a"}});
+    let rules = json!({"rules": [{
+        "matches": [{"headers": [{"name": "x-ai-eg-model", "value": "gpt-6"}]}],
+        "backendRefs": [{"name": "dear"}, {"name": "cheap", "priority": 1}]}]});
+    for object in [
+        object(gateway, "Backend", "a", at),
+        object(ai, "AIServiceBackend", "dear", service.clone()),
+        object(ai, "AIServiceBackend", "cheap", service),
+        object(ai, "AIGatewayRoute", "chat", rules),
+    ] {
+        world.insert(parse_object(object).unwrap());
+    }
+}
+
 proptest! {
+    /// The same for one backend of a rule: it is held or not used, and the other is as before.
+    #[test]
+    fn a_backend_under_a_budget_is_held_or_not_used_whatever_the_budget_says(
+        fields in fields(),
+        checked in any::<bool>(),
+    ) {
+        let mut fields = fields;
+        fields["targetRefs"] = json!([{"group": "aigateway.envoyproxy.io", "kind": "AIServiceBackend", "name": "dear"}]);
+        let documents = [budget("one", &fields)];
+        let mut world = if checked { world(&documents) } else { unchecked_world(&documents) };
+        add_service_backends(&mut world);
+        let translation = translate(&world, &standalone());
+        let rule = rule(&translation, "default/chat/0");
+        let [dear, cheap] = rule.rule.backends.as_slice() else { panic!("{rule:?}") };
+        let held = dear.budgets == ["default/one"];
+        let unused = dear.invalid.is_some() && rule.destinations[0].is_none();
+        prop_assert!(held != unused || fields["mode"] == "Shadow", "{fields}: {dear:?}");
+        let defined = translation.ir.gateways["default/tollgate"].budgets.contains_key("default/one");
+        prop_assert_eq!(held, defined);
+        prop_assert!(rule.rule.budgets.is_empty() && cheap.budgets.is_empty());
+        prop_assert!(cheap.invalid.is_none() && rule.destinations[1].is_some());
+        prop_assert!(!refuses(self::rule(&translation, "default/llm/0")));
+    }
+
     /// The route is held against the budget as it is defined, or it refuses; the conditions say
     /// which; the route beside it is served.
     #[test]
