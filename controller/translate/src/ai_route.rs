@@ -147,6 +147,7 @@ fn add_rule(
                 backends,
                 budgets: Vec::new(),
                 output_tokens_default: OUTPUT_TOKENS_DEFAULT,
+                kept_headers: Vec::new(),
                 costs: Vec::new(),
                 output_tokens_min: OUTPUT_TOKENS_MIN,
                 models,

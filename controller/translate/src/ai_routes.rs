@@ -98,10 +98,13 @@ fn place(
             let at = (gateways as &[GatewayDraft], place.at);
             problems.extend(budgets.hold(&mut held, at, (source, rule)));
             let name = rule.name.as_deref();
-            match traffic.apply(at, (source, name), &held.rule.costs) {
+            match traffic.apply_to_llm(at, (source, name), &held.rule.costs) {
                 None => {}
-                Some(Effect::Limit(limits)) => held.rate_limits = Some(limits),
-                Some(Effect::Refuse(problem)) => {
+                Some((Effect::Limit(limits), kept)) => {
+                    held.rule.kept_headers = kept;
+                    held.rate_limits = Some(limits);
+                }
+                Some((Effect::Refuse(problem), _)) => {
                     refuse(std::iter::once(&mut held), &problem.message);
                     problems.push(problem);
                 }

@@ -6,6 +6,7 @@
 
 mod build;
 mod cost;
+mod llm;
 mod selector;
 mod status;
 mod target;
@@ -60,7 +61,7 @@ struct Reach {
 }
 
 /// What policies do to a rule.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Effect {
     /// Its requests are limited.
     Limit(RateLimits),
@@ -109,14 +110,51 @@ impl<'a> TrafficPolicies<'a> {
         Self { policies }
     }
 
+    /// As [`Self::apply`], for an AI rule; and the headers that must stay with its requests.
+    pub(crate) fn apply_to_llm(
+        &mut self,
+        at: (&[GatewayDraft], ListenerIndex),
+        route: (&RouteSource, Option<&str>),
+        costs: &[RequestCost],
+    ) -> Option<(Effect, Vec<String>)> {
+        let (effect, winner) = self.find(at, route, costs)?;
+        let Effect::Limit(limits) = effect else {
+            return Some((effect, Vec::new()));
+        };
+        match llm::of_rule(limits) {
+            Ok(None) => None,
+            Ok(Some((limits, kept))) => Some((Effect::Limit(limits), kept)),
+            Err(problem) => {
+                let policy = self.policies.get_mut(winner)?;
+                let route = format!("{} {}", route.0.object.kind, route.0.name);
+                let message = format!("{}: {route} refuses requests", problem.message);
+                let told = Problem::new(problem.reason, message);
+                policy.warnings.insert(told);
+                let message = format!("{} {}: {}", KIND.1, policy.name, problem.message);
+                let problem = Problem::new(problem.reason, message);
+                Some((Effect::Refuse(problem), Vec::new()))
+            }
+        }
+    }
+
     /// What the policies do to a rule of a route where a listener serves it. `costs` is what the
     /// rule tells of its requests.
     pub(crate) fn apply(
         &mut self,
+        at: (&[GatewayDraft], ListenerIndex),
+        route: (&RouteSource, Option<&str>),
+        costs: &[RequestCost],
+    ) -> Option<Effect> {
+        self.find(at, route, costs).map(|(effect, _)| effect)
+    }
+
+    /// The effect, and the policy that has it.
+    fn find(
+        &mut self,
         (gateways, at): (&[GatewayDraft], ListenerIndex),
         (source, rule): (&RouteSource, Option<&str>),
         costs: &[RequestCost],
-    ) -> Option<Effect> {
+    ) -> Option<(Effect, usize)> {
         let site = Site::new(gateways, at, (source, rule))?;
         let mut found: Vec<(Level, usize)> = Vec::new();
         for (index, policy) in self.policies.iter_mut().enumerate() {
@@ -130,13 +168,14 @@ impl<'a> TrafficPolicies<'a> {
         }
         // Of one level there is one policy.
         found.sort_unstable_by(|a, b| b.cmp(a));
-        let ((level, winner), others) = found.split_first()?;
-        let merges = self.policies.get(*winner)?.object.spec.merge_type.is_some();
+        let (&(level, winner), others) = found.split_first()?;
+        let merges = self.policies.get(winner)?.object.spec.merge_type.is_some();
         let parent = others
             .iter()
-            .find(|(parent, _)| merges && *level >= Level::Route && *parent < Level::Route);
-        self.note(&site, (*level, *winner), (others, parent.copied()));
-        self.effect(*winner, parent.map(|(_, index)| *index), (source, costs))
+            .find(|(parent, _)| merges && level >= Level::Route && *parent < Level::Route);
+        self.note(&site, (level, winner), (others, parent.copied()));
+        let effect = self.effect(winner, parent.map(|(_, index)| *index), (source, costs))?;
+        Some((effect, winner))
     }
 
     /// Remembers who had to give way, and who was merged.

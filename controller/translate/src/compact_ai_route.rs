@@ -211,6 +211,7 @@ fn rule(id: String, route: &NamespacedName, output: Option<&OutputTokens>) -> Ru
         output_tokens_default: output
             .and_then(|it| it.default)
             .unwrap_or(OUTPUT_TOKENS_DEFAULT),
+        kept_headers: Vec::new(),
         costs: Vec::new(),
         output_tokens_min: output
             .and_then(|it| it.minimum)

@@ -32,6 +32,11 @@ pub struct Rule {
     pub output_tokens_min: u64,
     /// Models to show in `GET /v1/models`.
     pub models: Vec<ModelListing>,
+    /// Lower-case names of client headers that stay with a request although no provider needs them,
+    /// because the proxy reads them until the answer has ended. `x-ai-eg-model` is the model that
+    /// the client asks for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept_headers: Vec<String>,
     /// Numbers that the proxy is told when an answer has ended, for rate limits and access logs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub costs: Vec<RequestCost>,

@@ -58,7 +58,7 @@ impl Exchange {
         let mut chat = Chat {
             bound: InputBound::Cheap(0),
             path: head.text(":path").unwrap_or_default().to_string(),
-            unwanted: attempt::unwanted(head),
+            unwanted: attempt::unwanted(head, &rule.rule),
             rule: Arc::clone(&rule.rule),
             budgets: Arc::clone(&rule.budgets),
             costs: Arc::clone(&rule.costs),

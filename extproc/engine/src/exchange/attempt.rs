@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use tollgate_bundle::{Api, Backend, CLUSTER_HEADER, EXCHANGE_HEADER};
+use tollgate_bundle::{Api, Backend, CLUSTER_HEADER, EXCHANGE_HEADER, Rule};
 use tollgate_llm::{Target, tokens::Encoding, translate};
 
 use super::{Chat, Exchange, InputBound, RequestHead};
@@ -25,9 +25,13 @@ const UNWANTED: &[&str] = &[
     "anthropic-version",
     "openai-organization",
     "openai-project",
-    "x-ai-eg-model",
-    "x-user-id",
+    MODEL_HEADER,
+    USER_HEADER,
 ];
+/// The model that the client asks for, as Envoy AI Gateway's policies name it.
+const MODEL_HEADER: &str = "x-ai-eg-model";
+/// A name for the caller that says nothing of who it is.
+const USER_HEADER: &str = "x-user-id";
 
 /// How much of the request the proxy is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -129,10 +133,20 @@ impl Exchange {
         }
         chat.answer = Some(answer);
         let (present_path, unwanted) = match send {
-            Send::Changes => (chat.path.as_str(), chat.unwanted.as_slice()),
-            Send::Everything => ("", UNWANTED),
+            Send::Changes => (chat.path.as_str(), chat.unwanted.clone()),
+            Send::Everything => ("", may_not_pass(&chat.rule).collect()),
         };
-        let forward = headers(backend, ready, present_path, unwanted);
+        let mut forward = headers(backend, ready, present_path, &unwanted);
+        if chat
+            .rule
+            .kept_headers
+            .iter()
+            .any(|name| name == MODEL_HEADER)
+        {
+            let model = chat.request.model.clone();
+            forward.set_headers.push((MODEL_HEADER, model.into()));
+            forward.remove_headers.retain(|name| *name != MODEL_HEADER);
+        }
         Ok((forward, backend.cluster.clone()))
     }
 }
@@ -161,12 +175,17 @@ impl Chat {
 }
 
 /// Which of the unwanted headers a client sent: naming the others to the proxy would cost, too.
-pub(super) fn unwanted(head: &impl RequestHead) -> Vec<&'static str> {
-    UNWANTED
-        .iter()
-        .copied()
+pub(super) fn unwanted(head: &impl RequestHead, rule: &Rule) -> Vec<&'static str> {
+    may_not_pass(rule)
         .filter(|name| head.header(name).is_some())
         .collect()
+}
+
+/// The unwanted headers, but for a name of the caller that the rule's rate limits read.
+fn may_not_pass(rule: &Rule) -> impl Iterator<Item = &'static str> {
+    let is_read = rule.kept_headers.iter().any(|name| name == USER_HEADER);
+    let unwanted = UNWANTED.iter().copied();
+    unwanted.filter(move |name| !is_read || *name != USER_HEADER)
 }
 
 /// The output limit to put into the provider's request, over all choices; `None` leaves what the

@@ -1,4 +1,5 @@
-//! What the proxy is told of a call, and what a rate limit of the proxy is to the engine.
+//! Rate limits of the proxy: what it is told of a call, what it may read of a request, and what a
+//! refusal of it is to the engine.
 
 use tollgate_bundle::{Meter, RequestCost};
 use tollgate_engine::{Ending, Exchange};
@@ -73,6 +74,35 @@ fn a_cost_that_has_no_value_is_the_most_there_is() {
         exchange.costs(),
         [("huge", 1_000_000_000), ("big", 1_000_000_000)]
     );
+}
+
+#[test]
+fn headers_that_limits_read_stay_with_the_request() {
+    let mut bundle = bundle(LIMIT);
+    let kept = |bundle: &tollgate_bundle::Bundle| {
+        let host = Host::new(bundle);
+        let mut exchange = host.exchange();
+        let mut head = host::chat_headers(Some("sk-alice"));
+        for (name, value) in [("x-user-id", "ann"), ("x-ai-eg-model", "spoofed")] {
+            head.0.push((name.into(), value.into()));
+        }
+        let sent = forward(host.send(&mut exchange, &head, hello().to_string()));
+        let model = host::set(&sent, "x-ai-eg-model").map(str::to_string);
+        (model, sent.remove_headers)
+    };
+    let (model, removed) = kept(&bundle);
+    assert_eq!(model, None);
+    assert!(removed.contains(&"x-user-id") && removed.contains(&"x-ai-eg-model"));
+    for rule in bundle
+        .scopes
+        .values_mut()
+        .flat_map(|scope| &mut scope.rules)
+    {
+        rule.kept_headers = vec!["x-ai-eg-model".into(), "x-user-id".into()];
+    }
+    let (model, removed) = kept(&bundle);
+    assert_eq!(model.as_deref(), Some("gpt-4"), "not what the client says");
+    assert!(!removed.contains(&"x-user-id") && !removed.contains(&"x-ai-eg-model"));
 }
 
 #[test]

@@ -266,6 +266,7 @@ pub(crate) fn rule(budgets: &[&str]) -> Rule {
         backends: vec![openai(0), anthropic(1)],
         budgets: budgets.iter().map(ToString::to_string).collect(),
         output_tokens_default: 100,
+        kept_headers: Vec::new(),
         costs: Vec::new(),
         output_tokens_min: 10,
         models: vec![ModelListing {

@@ -136,6 +136,7 @@ pub(crate) fn ai_rule(id: &str, destinations: Vec<Option<ir::Destination>>) -> i
             backends: backends.collect(),
             budgets: Vec::new(),
             output_tokens_default: 256,
+            kept_headers: Vec::new(),
             costs: Vec::new(),
             output_tokens_min: 1,
             models: Vec::new(),
