@@ -33,6 +33,17 @@ pub(crate) struct StoreArgs {
     )]
     pub(crate) redis_prefix: Option<String>,
 
+    /// Milliseconds that a decision waits for the store at most; then each budget's onStoreFailure
+    /// decides.
+    #[arg(
+        long,
+        value_name = "MS",
+        default_value_t = 20,
+        value_parser = clap::value_parser!(u64).range(1..=10_000),
+        env = "TOLLGATE_STORE_DEADLINE_MS"
+    )]
+    pub(crate) store_deadline: u64,
+
     /// Seconds after which the budget that a call holds comes free when its gateway has died. Live
     /// calls renew theirs.
     #[arg(
@@ -66,6 +77,7 @@ impl std::fmt::Debug for StoreArgs {
             .field("redis", &self.redis.as_ref().map(|_| "*****"))
             .field("redis_password_file", &self.redis_password_file)
             .field("redis_prefix", &self.redis_prefix)
+            .field("store_deadline", &self.store_deadline)
             .field("hold_lifetime", &self.hold_lifetime)
             .finish()
     }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use opentelemetry::{KeyValue, metrics::Meter};
 use tollgate_budget::window;
-use tollgate_ledger::{BreakerState, Ledger, LedgerStats};
+use tollgate_ledger::{BreakerState, BudgetFigures, Ledger, LedgerStats};
 
 /// Figures with one label, and the values it has.
 type Counts = fn(&LedgerStats) -> Vec<(&'static str, u64)>;
+/// One figure.
+type Figure<T> = fn(&T) -> u64;
 
 /// Makes the instruments; they live as long as the meter's provider.
 pub(crate) fn observe(meter: &Meter, ledger: &Arc<Ledger>) {
@@ -84,7 +86,7 @@ fn counters(meter: &Meter, ledger: &Arc<Ledger>) {
 }
 
 fn gauges(meter: &Meter, ledger: &Arc<Ledger>) {
-    let gauges: [(&'static str, &'static str, fn(&LedgerStats) -> u64); 3] = [
+    let gauges: [(&'static str, &'static str, Figure<LedgerStats>); 3] = [
         (
             "tollgate.ledger.breaker.open",
             "1 while the store is asked no more but for a probe now and then.",
@@ -112,11 +114,7 @@ fn gauges(meter: &Meter, ledger: &Arc<Ledger>) {
 }
 
 fn by_budget(meter: &Meter, ledger: &Arc<Ledger>) {
-    let figures: [(
-        &'static str,
-        &'static str,
-        fn(&tollgate_ledger::BudgetFigures) -> u64,
-    ); 3] = [
+    let figures: [(&'static str, &'static str, Figure<BudgetFigures>); 3] = [
         (
             "tollgate.budget.charged",
             "Units charged by this gateway, by budget and window.",

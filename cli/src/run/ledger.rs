@@ -149,9 +149,11 @@ async fn tell_first_answer(store: Arc<RedisStore>, name: String) {
     }
 }
 
-/// A call that is served without the store is renewed like any other.
 fn config(args: &StoreArgs) -> LedgerConfig {
     let mut config = LedgerConfig::default();
+    config.decision_deadline = Duration::from_millis(args.store_deadline);
+    config.settle_deadline = config.settle_deadline.max(config.decision_deadline);
+    // A call that is served without the store is renewed like any other.
     config.lease_bounds.hold_lifetime_ms = millis(args.hold_lifetime());
     config
 }
