@@ -7,6 +7,8 @@
 
 mod answer;
 mod bounds;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod grpc;
 mod headers;
 mod health;

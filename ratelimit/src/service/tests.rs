@@ -2,6 +2,7 @@
 //! the test moves.
 
 mod answers;
+mod counters;
 mod model;
 mod quotas;
 mod stores;
