@@ -11,6 +11,8 @@ mod call;
 mod convert;
 mod costs;
 mod drive;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod host;
 mod in_flight;
 mod origin;

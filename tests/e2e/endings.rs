@@ -101,10 +101,10 @@ impl Stage {
         }
     }
 
-    /// Access log lines of calls that were not refused: those that read the ledger are.
+    /// Access log lines of calls that went to the provider.
     fn served(&self) -> Vec<Value> {
         let calls = self.gateway.calls().into_iter();
-        calls.filter(|call| call["budget"] != "Denied").collect()
+        calls.filter(|call| call["attempts"] != 0).collect()
     }
 
     /// Bills a call that is read to its end, however that comes.

@@ -1,10 +1,9 @@
-//! Reads a caller's account from outside: a call that asks for more than any budget has is
-//! refused, charges nothing, and its refusal says what is used and what is held.
+//! Reads a caller's account from outside, as `GET /v1/usage` tells it.
 
-use std::time::Duration;
+use std::{cmp::Reverse, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{Client, eventually_within};
 
@@ -19,29 +18,36 @@ pub struct Ledger {
     pub held: u64,
 }
 
-/// More output than any budget of a test has; equals the minimum of [`crate::PROBED`].
-const PROBE_OUTPUT_TOKENS: u64 = 1_000_000_000_000;
-
 // === impl Client ===
 
 impl Client {
-    /// The tightest account of this caller at `model`, whose route must be [`crate::PROBED`].
+    /// The account of this caller at `model` that frees latest; of several, the one with least
+    /// left.
     ///
     /// # Errors
     ///
-    /// The call was not refused by a budget.
+    /// No budget applies.
     pub async fn ledger(&self, model: &str) -> Result<Ledger> {
-        let body = json!({
-            "model": model,
-            "max_tokens": PROBE_OUTPUT_TOKENS,
-            "messages": [{"role": "user", "content": "probe"}],
-        });
-        let answer = self.chat(&body).await?;
+        let answer = self.get(&format!("/v1/usage?model={model}")).await?;
         let status = answer.status();
-        let text = answer.text().await.context("read the refusal")?;
-        ensure!(status == 429, "the probe was answered {status}: {text}");
-        let body: Value = serde_json::from_str(&text).context("parse the refusal")?;
-        parse(body["error"]["message"].as_str().unwrap_or_default())
+        let text = answer.text().await.context("read the usage")?;
+        ensure!(status == 200, "usage was answered {status}: {text}");
+        let body: Value = serde_json::from_str(&text).context("parse the usage")?;
+        let accounts = body["data"].as_array().map_or(&[][..], Vec::as_slice);
+        let tightest = accounts.iter().min_by_key(|account| {
+            let frees_latest = Reverse(account["reset_seconds"].as_u64().unwrap_or(u64::MAX));
+            (frees_latest, account["remaining"].as_u64())
+        });
+        let account = tightest.with_context(|| format!("no account: {text}"))?;
+        let number = |field: &str| {
+            let told = || format!("{field} of {account}");
+            account[field].as_u64().with_context(told)
+        };
+        Ok(Ledger {
+            limit: number("limit")?,
+            settled: number("used")?,
+            held: number("held")?,
+        })
     }
 
     /// [`Client::ledger`] once no call of this caller is in flight.
@@ -57,39 +63,5 @@ impl Client {
                 .filter(|ledger| ledger.held == 0)
         })
         .await
-    }
-}
-
-/// `… : 986 of 1000 tokens per minute are used and 0 are held by requests in flight; …`
-fn parse(message: &str) -> Result<Ledger> {
-    let told = || format!("a denial that tells the account: {message:?}");
-    let (before, after) = message.split_once(" tokens per ").with_context(told)?;
-    let (before, limit) = before.rsplit_once(" of ").with_context(told)?;
-    let settled = before.rsplit(' ').next().with_context(told)?;
-    let (_, held) = after.split_once("are used and ").with_context(told)?;
-    let held = held.split(' ').next().with_context(told)?;
-    Ok(Ledger {
-        limit: limit.parse().with_context(told)?,
-        settled: settled.parse().with_context(told)?,
-        held: held.parse().with_context(told)?,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Ledger, parse};
-
-    #[test]
-    fn account_is_read_from_a_denial() {
-        let message = "token budget default/daily is exhausted for user:default/alice: 986 of 1000 tokens per minute are used and 7 are held by requests in flight; this request needs at least 45; the window ends in 47s";
-        assert_eq!(
-            parse(message).expect("a ledger"),
-            Ledger {
-                limit: 1000,
-                settled: 986,
-                held: 7
-            }
-        );
-        assert!(parse("the budget is gone").is_err());
     }
 }

@@ -20,8 +20,7 @@ pub struct Backend {
     weight: u32,
 }
 
-/// `spec` lines with which [`crate::Client::ledger`] can read a caller's account: a call that
-/// wants more than this is never shortened, only refused, and the refusal tells the account.
+/// `spec` lines of a route whose calls are never shortened, only served or refused.
 pub const PROBED: &str = "outputTokens: {default: 256, minimum: 1000000000000}";
 
 /// Client key of a consumer.

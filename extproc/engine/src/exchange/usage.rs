@@ -33,18 +33,26 @@ impl Exchange {
     }
 
     /// Asks for every account that the caller's calls may be held against, over all rules and
-    /// their backends, each once. An account whose subject this request does not tell is left
-    /// out.
+    /// their backends, each once; with `?model=` only over the rule that serves this model. An
+    /// account whose subject this request does not tell is left out.
     pub(super) fn ask_for_usage(&mut self, scope: &Scope, head: &impl RequestHead) -> Step {
         let mut seen: HashSet<Account> = HashSet::new();
         let mut lines = Vec::new();
-        for rule in &scope.rules {
+        let asked = asked_model(head);
+        let rules: Vec<&CompiledRule> = match &asked {
+            None => scope.rules.iter().collect(),
+            Some(model) => match scope.find(model, |name| head.header(name)) {
+                Some(rule) => vec![rule],
+                None => return self.refuse(Reply::unknown_model(model)),
+            },
+        };
+        for rule in rules {
             let Ok(identity) = rule.admit(&self.caller) else {
                 continue;
             };
             let headers = subject_headers(rule, head);
             for (budget, backend) in budgets(rule) {
-                for model in models(rule, &budget.subject) {
+                for model in models(rule, &budget.subject, asked.as_deref()) {
                     let payer = Payer {
                         identity: identity.as_deref(),
                         rule: &rule.rule,
@@ -96,10 +104,34 @@ fn budgets(rule: &CompiledRule) -> impl Iterator<Item = (&Arc<CompiledBudget>, &
     })
 }
 
+/// The value of `model` in the query, decoded.
+fn asked_model(head: &impl RequestHead) -> Option<String> {
+    let (_, query) = head.text(":path")?.split_once('?')?;
+    let value = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("model="))?;
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = (*first == b'%')
+            .then(|| tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok()))
+            .flatten()
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        bytes.push(escaped.unwrap_or(if *first == b'+' { b' ' } else { *first }));
+        rest = tail
+            .get(if escaped.is_some() { 2 } else { 0 }..)
+            .unwrap_or_default();
+    }
+    String::from_utf8(bytes).ok()
+}
+
 /// The models that a budget of this subject has accounts for.
-fn models<'a>(rule: &'a CompiledRule, subject: &Subject) -> Vec<&'a str> {
+fn models<'a>(rule: &'a CompiledRule, subject: &Subject, asked: Option<&'a str>) -> Vec<&'a str> {
     if *subject != Subject::Model {
         return vec![""];
+    }
+    if let Some(model) = asked {
+        return vec![model];
     }
     let rule = &rule.rule;
     let listed = rule.models.iter().map(|listed| listed.id.as_str());

@@ -253,6 +253,41 @@ fn usage_tells_the_callers_own_accounts_also_when_they_are_spent() {
 }
 
 #[test]
+fn usage_of_one_model_tells_only_the_budgets_of_its_rule() {
+    let mut bundle = with_backend_budget(300);
+    let scope = bundle.scopes.get_mut("scope").unwrap();
+    scope.rules.push(Rule {
+        id: "default/other/0".into(),
+        matches: vec![Match {
+            model: Some(ValueMatch::Exact("a model/x".into())),
+            headers: vec![],
+        }],
+        budgets: vec!["default/dear".into()],
+        ..host::rule(&[])
+    });
+    let host = Host::new(&bundle);
+    let told = |path: &str| {
+        let head = host::headers(&[
+            (":method", "GET"),
+            (":path", path),
+            ("x-api-key", "sk-alice"),
+        ]);
+        let mut exchange = host.exchange();
+        let step = exchange.on_request_head(&head, true);
+        let (status, body, _) = reply(host.drive(&mut exchange, step));
+        let data = body["data"].as_array().cloned().unwrap_or_default();
+        let budgets = data.into_iter().map(|account| account["budget"].clone());
+        (status, budgets.collect::<Vec<_>>())
+    };
+    let (both, dear) = (["default/b", "default/dear"], ["default/dear"]);
+    assert_eq!(told("/v1/usage").1, both);
+    assert_eq!(told("/v1/usage?model=gpt-4").1, both);
+    assert_eq!(told("/v1/usage?x=1&model=a%20model%2fx").1, dear);
+    assert_eq!(told("/v1/usage?model=a+model/x").1, dear);
+    assert_eq!(told("/v1/usage?model=%zz%e").0, 404);
+}
+
+#[test]
 fn usage_needs_a_key_where_calls_do_and_only_get() {
     let host = Host::new(&with_backend_budget(300));
     assert_eq!(usage(&host, None).0, 401);
