@@ -179,13 +179,13 @@ fn build_window(
 /// or with an old one, judges alike.
 fn build_time_zone(text: &str, field: &str) -> Result<String, Problem> {
     match TimeZoneDatabase::bundled().get(text) {
-        Ok(zone) => Ok(zone.iana_name().unwrap_or(text).to_string()),
-        Err(_) => Err(invalid(
-            &format!("{field}.timeZone"),
-            &format!(
-                "{text:?} is not a name of the IANA time zone database, such as Europe/Madrid"
-            ),
-        )),
+        // `Etc/Unknown` is a name for "no zone known" that behaves like UTC.
+        Ok(zone) if !zone.is_unknown() => Ok(zone.iana_name().unwrap_or(text).to_string()),
+        Ok(_) | Err(_) => {
+            let field = format!("{field}.timeZone");
+            let rule = "is not a name of the IANA time zone database, such as Europe/Madrid";
+            Err(invalid(&field, &format!("{text:?} {rule}")))
+        }
     }
 }
 
@@ -215,6 +215,42 @@ impl Unit {
             Self::Tokens => "tokens",
             Self::Requests => "requests",
             Self::Cost => "cost",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::build_time_zone;
+
+    #[test]
+    fn a_zone_is_kept_by_its_proper_name() {
+        for (text, name) in [
+            ("UTC", "UTC"),
+            ("europe/MADRID", "Europe/Madrid"),
+            ("Australia/Lord_Howe", "Australia/Lord_Howe"),
+        ] {
+            assert_eq!(build_time_zone(text, "f"), Ok(name.to_string()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_zone_is_refused_by_name() {
+        for text in [
+            "",
+            "Local",
+            "Mars/Olympus",
+            "Etc/Unknown",
+            "etc/unknown",
+            "UTC+1",
+            "+01:00",
+            "CET-1CEST",
+            "../UTC",
+            " UTC",
+        ] {
+            let problem = build_time_zone(text, "spec.limits[0]").unwrap_err();
+            let start = format!("spec.limits[0].timeZone: {text:?} is not a name of the IANA");
+            assert!(problem.message.starts_with(&start), "{problem:?}");
         }
     }
 }
