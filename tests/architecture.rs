@@ -39,6 +39,7 @@ fn forbidden() -> BTreeMap<&'static str, Vec<&'static [&'static str]>> {
     BTreeMap::from([
         ("tollgate-budget", vec![ASYNC, KUBERNETES, ENVOY]),
         ("tollgate-bundle", vec![ASYNC, KUBERNETES, ENVOY]),
+        ("tollgate-cost", vec![ASYNC, KUBERNETES, ENVOY]),
         ("tollgate-crds", vec![ASYNC, ENVOY]),
         ("tollgate-engine", vec![ASYNC, KUBERNETES, ENVOY]),
         ("tollgate-extproc", vec![KUBERNETES]),

@@ -1,3 +1,5 @@
+//! What an expression may say, what it costs, and what is refused.
+
 use proptest::prelude::*;
 
 use super::*;

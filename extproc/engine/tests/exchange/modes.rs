@@ -1,5 +1,6 @@
 //! Modes: shadow, overcommit with a hold that grows, and warnings.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use tollgate_bundle::{Budget, Bundle, Meter, Mode, Subject};
 use tollgate_engine::{BodyStep, BudgetDecision, Ending, Exchange};
@@ -258,4 +259,46 @@ fn passed_threshold_is_told_in_a_header_and_once_as_an_event() {
     let mut exchange = quiet.exchange();
     forward(quiet.chat(&mut exchange, Some("sk-alice"), &hello()));
     assert!(exchange.record().warnings.is_empty());
+}
+
+proptest! {
+    /// Overrun is at most what calls used beyond their holds; what was passed on to clients of
+    /// streams is within the limit but for the piece that was on its way; and nothing stays held.
+    #[test]
+    fn overrun_of_overcommitted_streams_is_what_they_used_beyond_their_holds(
+        limit in 0_u64..3_000,
+        percent in 1_u8..=99,
+        calls in prop::collection::vec((1_usize..60, 1_usize..12, any::<bool>()), 1..8),
+    ) {
+        let host = Host::new(&overcommitted(limit, percent));
+        let mut beyond = 0;
+        for (pieces, words, leaves) in calls {
+            let mut exchange = host.exchange();
+            let rest = host.chat(&mut exchange, Some("sk-alice"), &ask(false));
+            let host::Rest::Forward(forward) = rest else { continue };
+            let sent: Value = forward.body.map_or_else(
+                || ask(false),
+                |body| serde_json::from_slice(&body).unwrap(),
+            );
+            let allowed = sent["max_tokens"].as_u64().unwrap();
+            host::head(&mut exchange, 200, "text/event-stream");
+            let (mut produced, mut held, mut is_over) = (0, 0, false);
+            for _ in 0..pieces {
+                if produced + words as u64 > allowed || is_over && leaves {
+                    break;
+                }
+                let seen = host.pieces(&mut exchange, &[&chunk(words)], End::Cut);
+                produced += words as u64;
+                held = exchange.receipt().map_or(held, |receipt| receipt.entries[0].held);
+                let passed_on = !is_over && !seen.contains("[DONE]");
+                prop_assert!(!passed_on || produced <= held, "{produced} passed on, {held} held");
+                is_over |= seen.contains("[DONE]");
+            }
+            host.close(&mut exchange);
+            beyond += produced.saturating_sub(held);
+            let state = host.state(ID, ALICE, limit);
+            prop_assert_eq!(state.held, 0);
+            prop_assert!(state.settled <= limit + beyond, "{state:?}, {beyond} beyond holds");
+        }
+    }
 }
