@@ -1,6 +1,10 @@
 //! `tollgate ratelimit`: the service alone, as an Envoy of somebody else's asks it.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -223,6 +227,37 @@ async fn two_services_on_one_redis_share_their_limits() -> Result<()> {
     assert!(!second.ask("a").await?);
     assert!(!first.ask("a").await?);
     assert!(second.ask("b").await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_leaves_the_decision_to_envoy_soon_and_recovers() -> Result<()> {
+    let redis = RedisServer::start().await?;
+    let running = Running::start(1_000, &["--redis", &redis.url()]).await?;
+    assert!(running.ask("a").await?);
+    let request = running.request("a").await?;
+    let mut client = running.client().await?;
+    redis.freeze().await?;
+    for _ in 0..20 {
+        let begun = Instant::now();
+        let failed = client.should_rate_limit(request.clone()).await;
+        let status = failed.err().context("a decision without a store")?;
+        assert_eq!(status.code(), tonic::Code::Unavailable, "{status}");
+        // The deadline is 20 ms; the rest is for a machine that is busy.
+        let waited = begun.elapsed();
+        assert!(waited < Duration::from_millis(500), "{waited:?}");
+    }
+    // What needs no store is served all the same.
+    let mut unlimited = request.clone();
+    unlimited.domain = "other".to_string();
+    let answer = client.should_rate_limit(unlimited).await?.into_inner();
+    assert_eq!(answer.overall_code(), Code::Ok);
+    redis.thaw().await?;
+    eventually("decisions again", || {
+        let (mut client, request) = (client.clone(), request.clone());
+        async move { client.should_rate_limit(request).await.ok().map(drop) }
+    })
+    .await?;
     Ok(())
 }
 
