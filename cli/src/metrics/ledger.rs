@@ -98,7 +98,7 @@ fn gauges(meter: &Meter, ledger: &Arc<Ledger>) {
             |stats| stats.queue.settlements as u64,
         ),
         (
-            "tollgate.ledger.queue.size",
+            "tollgate.ledger.queue.bytes",
             "What they take, in bytes.",
             |stats| stats.queue.bytes as u64,
         ),

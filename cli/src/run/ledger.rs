@@ -33,7 +33,7 @@ impl RunningLedger {
     ///
     /// The URL, the password file or the prefix cannot be used ([`Misuse`]).
     pub(crate) fn start(args: &StoreArgs) -> anyhow::Result<Self> {
-        let mut tasks = Vec::new();
+        let mut redis = None;
         let (name, store): (String, Arc<dyn Store>) = match &args.redis {
             None => {
                 let bounds = Bounds {
@@ -46,18 +46,19 @@ impl RunningLedger {
             Some(url) => {
                 let name = shown_url(url);
                 let store = Arc::new(connect(url, args)?);
-                tasks.push(tokio::spawn(tell_first_answer(
-                    Arc::clone(&store),
-                    name.clone(),
-                )));
+                redis = Some(Arc::clone(&store));
                 (name, store)
             }
         };
         let ledger = Ledger::new(store, config(args), Clock::system());
-        tasks.push(tokio::spawn({
+        let mut tasks = vec![tokio::spawn({
             let ledger = Arc::clone(&ledger);
             async move { ledger.run().await }
-        }));
+        })];
+        if let Some(redis) = redis {
+            let first = tell_first_answer(redis, name.clone(), Arc::clone(&ledger));
+            tasks.push(tokio::spawn(first));
+        }
         Ok(Self {
             ledger,
             store: name,
@@ -137,15 +138,18 @@ fn connect(url: &str, args: &StoreArgs) -> anyhow::Result<RedisStore> {
 }
 
 /// Says in the log how the first attempt to reach the server went.
-async fn tell_first_answer(store: Arc<RedisStore>, name: String) {
+async fn tell_first_answer(store: Arc<RedisStore>, name: String, ledger: Arc<Ledger>) {
     match store.ready().await {
         Ok(()) => tracing::info!(store = name, "budgets are kept in Redis"),
-        Err(error) => tracing::error!(
-            store = name,
-            %error,
-            "the budget store cannot be used; it is tried again, and until then each budget's \
-             onStoreFailure decides (Closed: 503)"
-        ),
+        Err(error) => {
+            tracing::error!(
+                store = name,
+                %error,
+                "the budget store cannot be used; it is tried again, and until then each budget's \
+                 onStoreFailure decides (Closed: 503)"
+            );
+            ledger.distrust(&error);
+        }
     }
 }
 

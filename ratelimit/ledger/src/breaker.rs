@@ -126,9 +126,13 @@ impl Breaker {
 
     fn note_failure(&self, error: &str) {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
-        if failures < self.failures_max {
-            return;
+        if failures >= self.failures_max {
+            self.open(error);
         }
+    }
+
+    /// Asks the store no more until it answers a probe.
+    pub(crate) fn open(&self, error: &str) {
         let mut open = self.open.lock();
         if open.is_some() {
             return;
@@ -146,7 +150,6 @@ impl Breaker {
         self.opened.fetch_add(1, Ordering::Relaxed);
         tracing::warn!(
             error,
-            failures,
             "the budget store fails; until it answers a probe, each budget's onStoreFailure decides"
         );
     }

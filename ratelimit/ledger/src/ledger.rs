@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tollgate_budget::{
     Account, AccountState, Clock, HoldOutcome, HoldReceipt, HoldRequest, Page, PageRequest,
-    Settlement, Spend, SpendOutcome, Store, StoreFuture,
+    Settlement, Spend, SpendOutcome, Store, StoreError, StoreFuture,
 };
 
 use crate::{
@@ -62,6 +62,12 @@ impl Ledger {
             clock,
             config,
         })
+    }
+
+    /// Asks the store no more until it answers a probe: somebody knows that it is not there.
+    pub fn distrust(&self, error: &StoreError) {
+        self.breaker.open(&error.to_string());
+        self.wake.notify_one();
     }
 }
 

@@ -152,3 +152,20 @@ async fn probe_whose_caller_went_away_does_not_stop_probing() {
         .await;
     assert_eq!(stage.ledger.stats().breaker, BreakerState::Closed);
 }
+
+#[tokio::test(start_paused = true)]
+async fn store_that_is_known_to_be_away_is_asked_when_it_answers_a_probe() {
+    let stage = Stage::new();
+    stage.store.set(Mood::Deaf);
+    let error = StoreError::Unavailable("connection refused".to_string());
+    stage.ledger.distrust(&error);
+    let begun = Instant::now();
+    let request = ask(1, &account("alice", 10), 1, Closed);
+    assert!(stage.ledger.hold(&request).await.is_err());
+    assert_eq!((begun.elapsed(), stage.store.asked()), (Duration::ZERO, 0));
+    ms(3_000).await;
+    assert!(stage.store.asked_for("states") > 1);
+    stage.store.set(Mood::Up);
+    ms(1_100).await;
+    stage.granted(&request).await;
+}
