@@ -96,7 +96,9 @@ impl Host {
         self.in_flight.len()
     }
 
-    /// Keeps the holds of calls in flight alive; runs until it is dropped.
+    /// Keeps the holds of calls in flight alive; runs until it is dropped. A hold that is settled
+    /// meanwhile stays settled: stores know its id. Freeing it here could overtake its settlement
+    /// and make that charge nothing.
     pub async fn renew_holds(&self) {
         let mut ticks = tokio::time::interval(self.config.renew_every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -107,12 +109,6 @@ impl Host {
                 let Some(receipt) = receipt else { continue };
                 if let Err(error) = self.store.renew(&receipt).await {
                     tracing::warn!(%error, hold = ?receipt.id, "a hold was not renewed");
-                }
-                // Settled while it was being renewed: free it again (settling twice charges once).
-                if exchange.lock().receipt().is_none() {
-                    let charges = vec![0; receipt.entries.len()];
-                    let settlement = tollgate_budget::Settlement { receipt, charges };
-                    let _ = self.store.settle(&settlement).await;
                 }
             }
         }
