@@ -33,6 +33,9 @@ pub struct RedisServer {
 /// Where Debian's package `libfaketime` puts its library.
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
+/// The allocator of glibc as a library of its own (part of Debian's `libc6`).
+const GLIBC_MALLOC: &str = "/lib/x86_64-linux-gnu/libc_malloc_debug.so.0";
+
 /// The library that gives a process another clock, if it is installed (Debian: `faketime`).
 pub fn faketime() -> Option<&'static Path> {
     let path = Path::new(FAKETIME);
@@ -121,6 +124,9 @@ impl RedisServer {
             .kill_on_drop(true);
         if let Some(clock) = &self.clock {
             command.envs(faketime_variables(clock));
+            // Debian's Redis allocates with jemalloc, which asks for the time before the other
+            // clock is ready; glibc's own allocator does not.
+            command.env("LD_PRELOAD", format!("{GLIBC_MALLOC}:{FAKETIME}"));
         }
         let child = command
             .spawn()

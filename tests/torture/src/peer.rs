@@ -54,6 +54,9 @@ pub trait Peer: Send + Sync {
     /// Starts it again, with the same users.
     fn restart<'a>(&'a mut self, replica: usize) -> Wait<'a, ()>;
 
+    /// Starts the processes that an item left dead.
+    fn revive<'a>(&'a mut self) -> Wait<'a, ()>;
+
     /// How long a killed process' reservations may last.
     fn hold_lifetime(&self) -> std::time::Duration;
 

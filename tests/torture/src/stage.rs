@@ -181,6 +181,21 @@ impl Stage {
         .await
     }
 
+    /// Breaks off what the providers still answer.
+    ///
+    /// # Errors
+    ///
+    /// A provider does not come back.
+    pub async fn forsake(&mut self) -> Result<()> {
+        for provider in [&mut self.provider, &mut self.second] {
+            if provider.tally().in_flight() > 0 {
+                provider.kill().await;
+                provider.restart().await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes every process load its tokenizers: the first count of a process takes a second.
     ///
     /// # Errors

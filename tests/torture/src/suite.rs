@@ -88,6 +88,7 @@ async fn stage(config: &SuiteConfig) -> Result<Stage> {
             let surroundings = Surroundings {
                 redis_url: store.as_ref().map(|store| store.proxy.redis_url()),
                 environments: vec![Vec::new(); config.replicas],
+                ..Surroundings::default()
             };
             let started = Tollgate::start(tollgate.clone(), surroundings, providers);
             Box::new(started.await?)
@@ -136,11 +137,21 @@ async fn carry_out(item: &Item, stage: &mut Stage) -> Row {
         Ok(Err(error)) => not_carried_out(&format!("{error:#}")),
         Err(_) => not_carried_out(&format!("it did not end within {patience:?}")),
     };
+    let mut findings = findings;
+    if let Err(error) = tidy(stage).await {
+        findings.require(false, format!("the stage cannot be used again: {error:#}"));
+    }
+    Row::new(item.number, item.name, &findings, begun.elapsed())
+}
+
+/// Makes the stage as it was: nothing of an item may reach the next.
+async fn tidy(stage: &mut Stage) -> Result<()> {
     if let Some(store) = &stage.store {
         store.proxy.heal();
     }
+    stage.forsake().await?;
     stage.clear();
-    Row::new(item.number, item.name, &findings, begun.elapsed())
+    stage.peer.revive().await
 }
 
 fn not_carried_out(why: &str) -> Findings {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tollgate_harness::eventually;
+use tollgate_harness::{eventually, eventually_within};
 
 use crate::{
     Findings, Stage, User, UserSpec, Wait,
@@ -13,6 +13,8 @@ use crate::{
 
 /// A hold must be gone this soon after its client.
 const FREED_WITHIN: Duration = Duration::from_secs(1);
+/// A provider must be told this soon.
+const ENDS_WITHIN: Duration = Duration::from_secs(3);
 /// Reading an account takes time of its own.
 const READING: Duration = Duration::from_millis(300);
 
@@ -36,12 +38,19 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
             let user = stage.user(UserSpec::new(name, 1_000_000)).await?;
             stage.clear();
             let left = leave(stage, &user, moment).await?;
-            let produced = eventually("the provider's call ends", async || {
+            let ended = eventually_within(ENDS_WITHIN, "the provider's call ends", async || {
                 let tally = stage.tally();
-                (tally.cancelled + tally.answered + tally.broken > 0).then_some(tally)
+                (tally.cancelled + tally.answered + tally.broken > 0).then_some(())
             })
-            .await
-            .context("the call at the provider goes on")?;
+            .await;
+            if ended.is_err() {
+                findings.require(
+                    false,
+                    format!("{moment:?}: {ENDS_WITHIN:?} later the provider still works"),
+                );
+                stage.forsake().await?;
+            }
+            let produced = stage.tally();
             // Nothing was produced before the first byte; the prompt was read all the same.
             let expected = produced.tokens() + produced.unanswered_input;
             let spent = stage.settled(&user, expected).await?;

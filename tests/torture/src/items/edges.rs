@@ -1,7 +1,7 @@
 //! Item 12: the store's clock is set to seconds before an edge of the calendar, and goes on. With
 //! Redis its processes have clocks half a minute apart, which must not matter.
 
-use std::{path::Path, time::Duration};
+use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
@@ -84,11 +84,12 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
         );
         let folder = tempfile::tempdir().context("make a folder")?;
         let first = EDGES[0].before;
-        let (clock, surroundings) = if shared {
+        let (clock, mut surroundings) = if shared {
             with_redis(first, folder.path()).await?
         } else {
             in_memory(first)?
         };
+        surroundings.args.push(own_clock_for_envoy(tollgate, folder.path())?);
         let mut apart = Tollgate::start(tollgate.config(), surroundings, providers).await?;
         apart.write("edges.yaml", &manifests(&apart))?;
         let replicas = apart.gateways().len();
@@ -107,6 +108,20 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
     })
 }
 
+/// Envoy's allocator does not start with another clock; its clock does not matter either.
+fn own_clock_for_envoy(tollgate: &Tollgate, folder: &Path) -> Result<String> {
+    let gateway = tollgate.gateways().first().context("a gateway")?;
+    let (_, line) = gateway.envoy()?;
+    let envoy = line.first().context("Envoy's path")?;
+    let script = folder.join("envoy");
+    std::fs::write(
+        &script,
+        format!("#!/bin/sh\nunset LD_PRELOAD\nexec '{envoy}' \"$@\"\n"),
+    )?;
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))?;
+    Ok(format!("--envoy={}", script.display()))
+}
+
 async fn with_redis(first: &str, folder: &Path) -> Result<(Clock, Surroundings)> {
     let redis = RedisServer::start_with_clock(&format!("@{first}")).await?;
     let mut environments = Vec::new();
@@ -118,6 +133,7 @@ async fn with_redis(first: &str, folder: &Path) -> Result<(Clock, Surroundings)>
     let surroundings = Surroundings {
         redis_url: Some(redis.url()),
         environments,
+        ..Surroundings::default()
     };
     Ok((Clock::Redis(Box::new(redis)), surroundings))
 }
@@ -127,8 +143,8 @@ fn in_memory(first: &str) -> Result<(Clock, Surroundings)> {
     let file = folder.path().join("clock");
     std::fs::write(&file, format!("@{first}\n")).context("write the clock")?;
     let surroundings = Surroundings {
-        redis_url: None,
         environments: vec![variables(&file)?],
+        ..Surroundings::default()
     };
     Ok((Clock::Process(folder), surroundings))
 }

@@ -39,8 +39,8 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
             stage.clear();
             let status = upgrade(&stage.peer.url(0), path, &user.key).await?;
             findings.require(
-                status != 101 && stage.tally().tokens() == 0,
-                format!("websocket at {path}: {status}"),
+                stage.tally().tokens() == 0,
+                format!("websocket at {path}: {status}, and the provider was used"),
             );
             answers.push(format!("websocket {path} {status}"));
         }

@@ -34,12 +34,20 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
         let blamed = stage.peer.spent(0, &victim).await?.charged;
         findings.no_drift("the caller", paid, produced);
         findings.no_drift("the one it claims to be", blamed, 0);
-        let seen = stage.provider.recorder().last();
         if stage.tollgate().is_some() {
-            let leaked = seen.is_some_and(|seen| {
-                seen.headers.iter().any(|(name, _)| name.starts_with("x-tollgate-"))
-            });
-            findings.require(!leaked, "an x-tollgate- header reached the provider");
+            let seen = stage.provider.recorder().last();
+            let passed_on: Vec<_> = seen
+                .iter()
+                .flat_map(|seen| &seen.headers)
+                .filter(|(name, value)| {
+                    name.starts_with("x-tollgate-") && *value == victim.name
+                })
+                .map(|(name, _)| name.clone())
+                .collect();
+            findings.require(
+                passed_on.is_empty(),
+                format!("the client's own {passed_on:?} reached the provider"),
+            );
         }
         Ok(findings)
     })

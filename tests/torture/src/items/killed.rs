@@ -75,7 +75,10 @@ async fn gateway(stage: &mut Stage, findings: &mut Findings) -> Result<()> {
     stage.peer.kill(victim).await?;
     let killed = Instant::now();
     drop(events);
-    stage.idle().await?;
+    if stage.idle().await.is_err() {
+        findings.require(false, "the provider still works for the killed process");
+        stage.forsake().await?;
+    }
     let produced = stage.produced();
     if !stage.is_shared() {
         stage.peer.restart(victim).await?;

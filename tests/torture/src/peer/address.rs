@@ -71,6 +71,10 @@ impl Peer for Address {
         refused()
     }
 
+    fn revive<'a>(&'a mut self) -> Wait<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn hold_lifetime(&self) -> Duration {
         Duration::ZERO
     }

@@ -65,6 +65,7 @@ general_settings:
   fail_closed_rate_limit_enforcement: true
 litellm_settings:
   num_retries: 0
+  drop_params: true
   request_timeout: 120
   fallbacks: [{with-fallback: [claude]}]
   cache: true
@@ -278,6 +279,17 @@ impl Peer for LiteLlm {
             let started = self.start_one(replica).await?;
             let process = self.processes.get_mut(replica).context("no such replica")?;
             *process = started;
+            Ok(())
+        })
+    }
+
+    fn revive<'a>(&'a mut self) -> Wait<'a, ()> {
+        Box::pin(async move {
+            for replica in 0..self.processes.len() {
+                if self.processes[replica].child.id().is_none() {
+                    self.restart(replica).await?;
+                }
+            }
             Ok(())
         })
     }

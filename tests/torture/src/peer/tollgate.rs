@@ -21,6 +21,8 @@ pub struct TollgateConfig {
 pub struct Surroundings {
     /// The ledger's store; memory without one.
     pub redis_url: Option<String>,
+    /// Further arguments of `tollgate run`.
+    pub args: Vec<String>,
     /// Variables of each process; its number is their number.
     pub environments: Vec<Vec<(String, String)>>,
 }
@@ -43,6 +45,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// `--hold-lifetime` of the processes, in seconds.
 const HOLD_LIFETIME_S: u64 = 5;
 
+/// `--store-deadline` of binaries without optimisation; else its default of 20 ms.
+const UNOPTIMISED_DEADLINE_MS: u64 = 100;
+
 // === impl Tollgate ===
 
 impl Tollgate {
@@ -58,6 +63,7 @@ impl Tollgate {
     ) -> Result<Self> {
         let Surroundings {
             redis_url,
+            args: further,
             environments,
         } = surroundings;
         let mut args = vec![
@@ -65,7 +71,12 @@ impl Tollgate {
             format!("--hold-lifetime={HOLD_LIFETIME_S}"),
             "--log-level=warn".to_string(),
         ];
+        if cfg!(debug_assertions) {
+            // A binary without optimisation needs longer for 500 calls than it may wait.
+            args.push(format!("--store-deadline={UNOPTIMISED_DEADLINE_MS}"));
+        }
         args.extend(redis_url.map(|url| format!("--redis={url}")));
+        args.extend(further);
         let mut tollgate = Self {
             config,
             args,
@@ -326,6 +337,17 @@ impl Peer for Tollgate {
             let started = self.start_one(replica).await?;
             let gateway = self.gateways.get_mut(replica).context("no such replica")?;
             *gateway = started;
+            Ok(())
+        })
+    }
+
+    fn revive<'a>(&'a mut self) -> Wait<'a, ()> {
+        Box::pin(async move {
+            for replica in 0..self.gateways.len() {
+                if self.gateways[replica].pid().is_none() {
+                    self.restart(replica).await?;
+                }
+            }
             Ok(())
         })
     }
