@@ -11,6 +11,7 @@ use crate::ai_rule::{by_precedence, refuse_backend};
 use crate::backend_traffic_policy::{Effect, TrafficPolicies};
 use crate::gateway::GatewayDraft;
 use crate::parent::{Attachment, RouteSource, attach, listener_mut, statuses as parent_statuses};
+use crate::quota_policy::Quotas;
 use crate::sort::age_order;
 use crate::status::{ACCEPTED, Condition, PARTIALLY_INVALID, ParentRef, Problem, Statuses, reason};
 use crate::{NamespacedName, Options, World, ai_route, compact_ai_route, token_budget};
@@ -50,10 +51,10 @@ pub(crate) struct AttachedAiRoute {
 }
 
 /// Places all AI routes; gives the definitions of their budgets, by id.
-pub(crate) fn translate(
-    (world, options): (&World, &Options),
+pub(crate) fn translate<'w>(
+    (world, options): (&'w World, &Options),
     gateways: &mut [GatewayDraft],
-    traffic: &mut TrafficPolicies<'_>,
+    traffic: &mut TrafficPolicies<'w>,
     statuses: &mut Statuses,
 ) -> BTreeMap<String, Budget> {
     let policies = ai_route::SecurityPolicies::new(world, statuses);
@@ -69,19 +70,30 @@ pub(crate) fn translate(
             draft,
         })
         .collect();
-    let budgets = token_budget::translate(world, gateways, &routes, statuses);
+    let mut budgets = token_budget::translate(world, gateways, &routes, statuses);
+    let mut quotas = Quotas::new(world);
     let mut served = Served::default();
     for route in &mut routes {
-        place(gateways, route, (&budgets, traffic), &mut served);
+        let policies = (&budgets, &mut quotas, &mut *traffic);
+        place(gateways, route, policies, &mut served);
         report(route, options, statuses);
     }
+    budgets.defined.extend(quotas.defined());
+    quotas.report(world, statuses);
     budgets.defined
 }
+
+/// What holds for the rules of routes.
+type Policies<'a, 'w> = (
+    &'a token_budget::Budgets,
+    &'a mut Quotas<'w>,
+    &'a mut TrafficPolicies<'w>,
+);
 
 fn place(
     gateways: &mut [GatewayDraft],
     route: &mut AttachedAiRoute,
-    (budgets, traffic): (&token_budget::Budgets, &mut TrafficPolicies<'_>),
+    (budgets, quotas, traffic): Policies<'_, '_>,
     served: &mut Served,
 ) {
     let AiRouteDraft {
@@ -97,6 +109,7 @@ fn place(
             let mut held = rule.rule.clone();
             let at = (gateways as &[GatewayDraft], place.at);
             problems.extend(budgets.hold(&mut held, at, (source, rule)));
+            problems.extend(quotas.hold(&mut held, rule));
             let name = rule.name.as_deref();
             match traffic.apply_to_llm(at, (source, name), &held.rule.costs) {
                 None => {}

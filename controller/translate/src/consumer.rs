@@ -10,13 +10,17 @@ use crate::sort::by_age;
 use crate::status::{ACCEPTED, Condition, ObjectRef, Problem, RESOLVED_REFS, Statuses, reason};
 use crate::{NamespacedName, World, groups, secret, world};
 
-/// All consumers by namespace. A namespace with consumers and no valid key has an empty list: it
-/// is closed, not open.
+/// All consumers by namespace. A namespace with consumers and no valid key, or with nothing but a
+/// consumer that cannot be read, has an empty list: it is closed, not open.
 pub(crate) fn translate(
     world: &World,
     statuses: &mut Statuses,
 ) -> BTreeMap<String, Vec<bundle::Consumer>> {
-    let mut consumers: BTreeMap<String, Vec<bundle::Consumer>> = BTreeMap::new();
+    let mut consumers: BTreeMap<String, Vec<bundle::Consumer>> = world
+        .closed_namespaces
+        .iter()
+        .map(|namespace| (namespace.clone(), Vec::new()))
+        .collect();
     // Who has a key, by namespace and value: the older consumer keeps it.
     let mut owners: BTreeMap<(String, Secret<String>), String> = BTreeMap::new();
     for consumer in by_age(world.consumers.values(), |consumer| &consumer.metadata) {

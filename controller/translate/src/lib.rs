@@ -28,6 +28,7 @@ mod options;
 mod parent;
 mod provider;
 mod provider_url;
+mod quota_policy;
 mod reference_grant;
 mod secret;
 mod service;

@@ -1,6 +1,6 @@
 //! The snapshot: every object that translation may look at, by kind and name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tollgate_crds::envoy_ai_gateway::{
@@ -25,6 +25,8 @@ pub struct World {
     pub(crate) backends: Objects<Backend>,
     /// Documents that are meant to be a TokenBudget and are not in effect.
     pub(crate) broken_budgets: Vec<BrokenBudget>,
+    /// Namespaces with a document that is meant to be a Consumer and cannot be one.
+    pub(crate) closed_namespaces: BTreeSet<String>,
     pub(crate) compact_ai_gateway_routes: Objects<CompactAIGatewayRoute>,
     pub(crate) config_maps: Objects<k8s::ConfigMap>,
     pub(crate) consumers: Objects<Consumer>,
@@ -81,6 +83,12 @@ impl World {
     /// refuses.
     pub fn insert_broken_budget(&mut self, budget: BrokenBudget) {
         self.broken_budgets.push(budget);
+    }
+
+    /// Notes a document of this namespace that is meant to be a Consumer and cannot be one: a key
+    /// is required there, as if it could.
+    pub fn insert_broken_consumer(&mut self, namespace: &str) {
+        self.closed_namespaces.insert(namespace.to_string());
     }
 
     /// Notes an object, written at `place`, whose name another has that is here already. It is
