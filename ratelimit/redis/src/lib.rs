@@ -10,6 +10,8 @@
 mod address;
 mod answer;
 mod clock;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod keys;
 mod link;
 mod options;
