@@ -332,6 +332,69 @@ fn a_backend_endpoint_is_one_of_its_forms() {
 }
 
 #[test]
+fn a_traffic_policy_names_its_targets_in_one_way_and_its_costs_in_full() {
+    let target = json!({"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "web"});
+    let policy = |spec: Value| {
+        object(
+            "gateway.envoyproxy.io/v1alpha1",
+            "BackendTrafficPolicy",
+            spec,
+        )
+    };
+    let one_way = "spec: exactly one of targetRef and targetRefs, or targetSelectors, must be set";
+    check(policy(json!({})), &[one_way]);
+    check(
+        policy(json!({"targetRef": target, "targetRefs": [target]})),
+        &[one_way],
+    );
+    let service = json!({"group": "", "kind": "Service", "name": "web"});
+    check(
+        policy(json!({"targetRefs": [service]})),
+        &[
+            "spec: targetRefs must be Gateways, ListenerSets or routes of group gateway.networking.k8s.io, or AIGatewayRoutes",
+        ],
+    );
+    let rule = |rule: Value| {
+        policy(json!({"targetRef": target, "rateLimit": {"global": {"rules": [rule]}}}))
+    };
+    let limit = json!({"requests": 1, "unit": "Second"});
+    check(
+        rule(json!({"limit": {"requests": -1, "unit": "Fortnight"}})),
+        &[
+            "spec.rateLimit.global.rules[0].limit.requests: -1 must be at least 0",
+            "spec.rateLimit.global.rules[0].limit.unit: \"Fortnight\" must be one of Second, Minute, Hour, Day, Week, Month, Year",
+        ],
+    );
+    check(
+        rule(json!({"limit": limit, "clientSelectors": [{}]})),
+        &[
+            "spec.rateLimit.global.rules[0].clientSelectors[0]: at least one of headers, methods, path, sourceCIDR and queryParams must be set",
+        ],
+    );
+    check(
+        rule(json!({"limit": limit, "cost": {"response": {"from": "Metadata", "number": 1}}})),
+        &[
+            "spec.rateLimit.global.rules[0].cost.response: from Number needs number, from Metadata needs metadata",
+        ],
+    );
+}
+
+#[test]
+fn a_quota_is_of_a_service_backend_and_has_a_bucket() {
+    let quota = |spec: Value| object("aigateway.envoyproxy.io/v1alpha1", "QuotaPolicy", spec);
+    check(
+        quota(json!({"targetRefs": [{"group": "", "kind": "Service", "name": "a"}]})),
+        &["spec.targetRefs: targetRefs must be AIServiceBackends of group aigateway.envoyproxy.io"],
+    );
+    check(
+        quota(json!({"perModelQuotas": [{"modelName": "m", "quota": {}}]})),
+        &[
+            "spec.perModelQuotas[0].quota: at least one of defaultBucket and bucketRules must be set",
+        ],
+    );
+}
+
+#[test]
 fn a_consumer_needs_a_key() {
     check(
         object("tollgate.dev/v1alpha1", "Consumer", json!({"apiKeys": []})),

@@ -30,6 +30,8 @@ fn contains(actual: &Value, expect: &Value) -> bool {
 fn spec(object: &Object) -> Value {
     let value = match object {
         Object::Backend(object) => serde_json::to_value(object),
+        Object::BackendTrafficPolicy(object) => serde_json::to_value(object),
+        Object::QuotaPolicy(object) => serde_json::to_value(object),
         Object::CompactAIGatewayRoute(object) => serde_json::to_value(object),
         Object::AIGatewayRoute(object) => serde_json::to_value(object),
         Object::AIServiceBackend(object) => serde_json::to_value(object),
