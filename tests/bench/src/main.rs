@@ -9,6 +9,7 @@
 
 mod cases;
 mod cpu;
+mod ledger;
 mod load;
 mod plain_envoy;
 mod report;
@@ -38,7 +39,8 @@ struct Args {
     #[arg(long, default_value_t = 16)]
     connections: usize,
 
-    /// Only cases whose name contains this; `rls`: only the rate limit service.
+    /// Only cases whose name contains this; `rls`: only the rate limit service;
+    /// `ledger`: only the ledger on Redis.
     #[arg(long, default_value = "")]
     only: String,
 }
@@ -48,6 +50,9 @@ async fn main() -> Result<()> {
     let args = Args::parse();
     if args.only == "rls" {
         return rls::measure(args.rounds).await;
+    }
+    if args.only == "ledger" {
+        return ledger::run().await;
     }
     let upstream = Simulator::start(SimulatorConfig::default())
         .await
@@ -67,6 +72,7 @@ async fn main() -> Result<()> {
     report::print(&rows, first_answer, &plain, &tollgate);
     if args.only.is_empty() {
         rls::measure(args.rounds).await?;
+        ledger::run().await?;
     }
     Ok(())
 }
