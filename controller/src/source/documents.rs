@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::expand::{Lookup, expand};
+use super::meant;
 
 /// Most documents taken from one text.
 pub const DOCUMENTS_MAX: usize = 10_000;
@@ -35,6 +36,8 @@ pub struct Broken {
     pub line: usize,
     /// What is wrong, without a word of the document itself: it may hold a secret.
     pub message: String,
+    /// The client or budget that it was meant to be, without its spec.
+    pub guard: Option<Value>,
 }
 
 /// Reads all documents of a text, references to the environment replaced.
@@ -61,6 +64,7 @@ pub fn parse_documents(
             out.push(Err(Broken {
                 line: chunk.line,
                 message,
+                guard: None,
             }));
             break;
         }
@@ -122,6 +126,7 @@ fn parse_chunk(
     let broken = |line: usize, message: String| Broken {
         line: chunk.first_line + line.saturating_sub(1),
         message,
+        guard: meant::guard(chunk.text),
     };
     let text = expand(chunk.text, lookup).map_err(|error| broken(error.line, error.to_string()))?;
     let value: Value = match format {
@@ -150,6 +155,7 @@ fn parse_chunk(
                 "a document must be an object with apiVersion and kind, not {}",
                 kind_of(&other)
             ),
+            guard: None,
         }),
     }
 }
@@ -176,6 +182,7 @@ fn push_items(value: Value, line: usize, depth: usize, out: &mut Vec<Result<Docu
                 "an item of a list must be an object, not {}",
                 kind_of(&other)
             ),
+            guard: None,
         })),
     }
 }

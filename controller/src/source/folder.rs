@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tollgate_crds::{Object, ObjectError, parse_object_with_warnings};
+use serde_json::Value;
+use tollgate_crds::{DEFAULT_NAMESPACE, Object, ObjectError, parse_object_with_warnings};
 use tollgate_translate::{BrokenBudget, ObjectRef, World};
 
 use super::documents::{Document, Format, parse_documents};
@@ -76,8 +77,25 @@ impl Loader {
         for document in parse_documents(text, format, environment) {
             match document {
                 Ok(document) => self.object(file, document),
-                Err(broken) => self.problem(file, broken.line, broken.message),
+                Err(broken) => {
+                    self.problem(file, broken.line, broken.message.clone());
+                    if let Some(guard) = &broken.guard {
+                        self.refuse_for(guard, broken.message);
+                    }
+                }
             }
+        }
+    }
+
+    /// A document that is meant to be a client or a budget, and is not used because of `rules`:
+    /// what it guards stays guarded.
+    fn refuse_for(&mut self, document: &Value, rules: String) {
+        let world = &mut self.loaded.world;
+        if let Some(budget) = BrokenBudget::read(document) {
+            world.insert_broken_budget(budget.because(rules));
+        } else if document["kind"] == "Consumer" && is_ours(document) {
+            let namespace = document["metadata"]["namespace"].as_str();
+            world.insert_broken_consumer(namespace.unwrap_or(DEFAULT_NAMESPACE));
         }
     }
 
@@ -86,13 +104,12 @@ impl Loader {
             file: file.to_path_buf(),
             line: document.line,
         };
-        let budget = BrokenBudget::read(&document.value);
+        let guard = is_ours(&document.value).then(|| document.value.clone());
         let (object, warnings) = match parse_object_with_warnings(document.value) {
             Ok(parsed) => parsed,
             Err(error) => {
-                if let Some(budget) = budget {
-                    let broken = budget.because(rules_of(&error));
-                    self.loaded.world.insert_broken_budget(broken);
+                if let Some(guard) = guard {
+                    self.refuse_for(&guard, rules_of(&error));
                 }
                 return self.loaded.problems.extend(problems_of(&error, &place));
             }
@@ -149,6 +166,12 @@ impl Loader {
             severity: Severity::Error,
         });
     }
+}
+
+/// Whether a document is one of our own kinds.
+fn is_ours(document: &Value) -> bool {
+    let version = document["apiVersion"].as_str();
+    version.is_some_and(|version| version.starts_with("tollgate.dev/"))
 }
 
 /// All rules that an object breaks, in one line.

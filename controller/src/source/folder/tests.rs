@@ -19,6 +19,23 @@ fn problems(loaded: &Loaded) -> Vec<String> {
     loaded.problems.iter().map(ToString::to_string).collect()
 }
 
+/// A namespace with an AI route.
+const TEAM: &str = "apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: tollgate}
+spec: {controllerName: gateway.tollgate.dev/gatewayclass-controller}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: g, namespace: team}
+spec: {gatewayClassName: tollgate, listeners: [{name: http, port: 80, protocol: HTTP}]}
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: AIGatewayRoute
+metadata: {name: llm, namespace: team}
+spec: {backends: [{name: openai, provider: openai, model: gpt-4, auth: {type: APIKey, apiKeyRef: {name: k}}}]}
+";
+
 const SECRET: &str =
     "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {apiKey: sk-hidden}\n";
 
@@ -119,14 +136,18 @@ fn a_path_that_leads_nowhere_is_a_problem_and_the_others_are_read() {
     assert_eq!((loaded.objects, loaded.problems.len()), (1, 1));
 }
 
-/// What a status says of TokenBudget `default/b`, each condition in a line.
-fn budget_conditions(loaded: &Loaded) -> Vec<String> {
+fn translated(loaded: &Loaded) -> tollgate_translate::Translation {
     let options = tollgate_translate::Options {
         controller_name: tollgate_translate::CONTROLLER_NAME.to_string(),
         cluster_domain: "cluster.local".to_string(),
         mode: tollgate_translate::Mode::Cluster,
     };
-    let translation = tollgate_translate::translate(&loaded.world, &options);
+    tollgate_translate::translate(&loaded.world, &options)
+}
+
+/// What a status says of TokenBudget `default/b`, each condition in a line.
+fn budget_conditions(loaded: &Loaded) -> Vec<String> {
+    let translation = translated(loaded);
     let statuses: Vec<_> = translation.statuses.iter().collect();
     let of_budget = statuses
         .iter()
@@ -168,5 +189,35 @@ fn a_second_budget_of_one_name_is_told_on_the_first() {
     assert!(
         !same.iter().any(|it| it.starts_with("Conflicted")),
         "{same:?}"
+    );
+}
+
+#[test]
+fn a_consumer_that_cannot_be_read_does_not_open_its_namespace() {
+    let head =
+        "apiVersion: tollgate.dev/v1alpha1\nkind: Consumer\nmetadata: {name: a, namespace: team}\n";
+    for spec in ["spec: {apiKeys: 5}\n", "spec: {apiKeys: [\n", ""] {
+        let loaded = load_text(&format!("{TEAM}---\n{head}{spec}"));
+        assert_eq!(loaded.problems.len(), 1, "{spec}");
+        let gateways = translated(&loaded).ir.gateways;
+        assert_eq!(gateways.len(), 1);
+        for gateway in gateways.values() {
+            // A namespace that is listed requires a key.
+            assert_eq!(
+                gateway.consumers.get("team").map(Vec::len),
+                Some(0),
+                "{spec}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_budget_in_broken_yaml_is_a_broken_budget() {
+    let text = "apiVersion: tollgate.dev/v1alpha1\nkind: TokenBudget\nmetadata: {name: b}\nspec: {limits: [\n";
+    let conditions = budget_conditions(&load_text(text));
+    assert!(
+        conditions[0].starts_with("Accepted False not valid YAML"),
+        "{conditions:?}"
     );
 }
