@@ -619,3 +619,44 @@ async fn requests_for_one_model_are_limited_and_those_for_another_are_not() -> R
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn quota_of_a_backend_is_held_for_its_model() -> Result<()> {
+    let provider = Simulator::start(SimulatorConfig::default()).await?;
+    let quota = "---
+apiVersion: aigateway.envoyproxy.io/v1alpha1
+kind: QuotaPolicy
+metadata: {name: quota}
+spec:
+  targetRefs: [{group: aigateway.envoyproxy.io, kind: AIServiceBackend, name: openai}]
+  perModelQuotas: [{modelName: gpt-4, quota: {defaultBucket: {limit: 150, duration: 1d}}}]
+";
+    let route = ai_route(&provider).replace(
+        "backendRefs: [{name: openai}]",
+        "backendRefs: [{name: openai, modelNameOverride: gpt-4}]",
+    );
+    let gateway = GatewayBuilder::new(TOLLGATE)
+        .manifests(route + quota)
+        .arg("--concurrency=1")
+        .start()
+        .await?;
+    let client = gateway.client(None);
+    let body = json!({
+        "model": "gpt-4", "max_tokens": 100,
+        "messages": [{"role": "user", "content": "hello [[sim output=100]]"}],
+    });
+    let mut statuses = Vec::new();
+    let mut last = String::new();
+    for _ in 0..4 {
+        let answer = client.chat(&body).await?;
+        statuses.push(answer.status().as_u16());
+        last = answer.text().await?;
+    }
+    assert_eq!(statuses.first(), Some(&200));
+    assert_eq!(statuses.last(), Some(&429), "{statuses:?}: {last}");
+    assert!(last.contains("quota:default/quota/gpt-4"), "{last}");
+    let recorded = provider.recorder().requests();
+    let served = statuses.iter().filter(|status| **status == 200).count();
+    assert_eq!(recorded.len(), served);
+    Ok(())
+}

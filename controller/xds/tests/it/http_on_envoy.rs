@@ -222,3 +222,14 @@ async fn nobody_ready_answers_503_and_a_slow_backend_504() {
         assert_eq!(running.get(path).await.status(), status, "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_rate_limit_service_that_is_not_there_refuses_what_has_limits() {
+    let up = upstream::start("up", 200).await;
+    let mut limited = route("limited", prefix("/limited"), forward("b", local(up)));
+    limited.rate_limits = Some(crate::support::limited::one_limit());
+    let free = route("free", prefix("/"), forward("b", local(up)));
+    let running = Running::start(vec![limited, free]).await;
+    assert_eq!(running.get("/limited").await.status(), 503);
+    assert_eq!(running.get("/free").await.status(), 200);
+}

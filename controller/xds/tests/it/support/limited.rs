@@ -32,6 +32,14 @@ pub(crate) fn limited() -> ir::Gateway {
     ])
 }
 
+/// One limit that every request counts for.
+pub(crate) fn one_limit() -> ir::RateLimits {
+    ir::RateLimits {
+        global: vec![limit("default/one/0", Vec::new())],
+        local: None,
+    }
+}
+
 fn global_limits() -> Vec<ir::GlobalLimit> {
     let criteria = vec![
         header("x-user-id", ir::FieldTest::Each),
