@@ -3,6 +3,7 @@
 mod breaker;
 mod conformance;
 mod denied;
+mod drift;
 mod flaky;
 mod modes;
 mod settling;
