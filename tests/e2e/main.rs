@@ -43,4 +43,6 @@ mod seeds;
 #[cfg(test)]
 mod stage;
 #[cfg(test)]
+mod store_failure;
+#[cfg(test)]
 mod usage;
