@@ -42,8 +42,8 @@ pub fn faketime() -> Option<&'static Path> {
     path.exists().then_some(path)
 }
 
-/// Variables that give a process the clock written in `file` (`@2026-03-29 00:59:58`, or a shift
-/// as `+30s`), re-read at each look at the clock. Times are UTC; waiting takes as long as ever.
+/// Variables that shift a process' clock by what stands in `file` (`+30.5s`), which is read again
+/// at each look at the clock. Waiting takes as long as ever.
 pub fn faketime_variables(file: &Path) -> Vec<(OsString, OsString)> {
     let Some(library) = faketime() else {
         return Vec::new();
@@ -72,7 +72,7 @@ impl RedisServer {
         Self::start_with(None).await
     }
 
-    /// Starts one whose clock is what [`RedisServer::set_clock`] says.
+    /// Starts one whose clock is shifted (`+30.5s`); [`RedisServer::set_clock`] shifts it anew.
     ///
     /// # Errors
     ///
@@ -184,7 +184,7 @@ impl RedisServer {
         send_signal("-CONT", self.pid()?).await
     }
 
-    /// Sets the clock of one that was started with a clock; it goes on from there.
+    /// Shifts the clock of one that was started with a clock: by so much from the machine's.
     ///
     /// # Errors
     ///

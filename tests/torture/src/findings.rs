@@ -52,7 +52,9 @@ impl Findings {
     /// What the provider produced may not exceed the limit.
     pub fn no_overrun(&mut self, of: &str, produced: u64, limit: u64) {
         let overrun = produced.saturating_sub(limit);
-        self.measure(format!("{of}: {produced} of {limit} tokens, overrun {overrun}"));
+        self.measure(format!(
+            "{of}: {produced} of {limit} tokens, overrun {overrun}"
+        ));
         self.require(
             overrun == 0,
             format!("{of}: {produced} tokens were produced under a limit of {limit}"),
@@ -62,7 +64,9 @@ impl Findings {
     /// What was charged must be what was produced.
     pub fn no_drift(&mut self, of: &str, charged: u64, produced: u64) {
         let drift = i128::from(charged) - i128::from(produced);
-        self.measure(format!("{of}: charged {charged}, produced {produced}, drift {drift}"));
+        self.measure(format!(
+            "{of}: charged {charged}, produced {produced}, drift {drift}"
+        ));
         self.require(
             drift == 0,
             format!("{of}: {charged} tokens were charged for {produced}"),

@@ -69,7 +69,11 @@ impl Connection {
         let mut ends = None;
         loop {
             let read = stream.read_buf(&mut self.answer);
-            if tokio::time::timeout(PATIENCE, read).await.context("no answer")?? == 0 {
+            if tokio::time::timeout(PATIENCE, read)
+                .await
+                .context("no answer")??
+                == 0
+            {
                 bail!("the connection was closed");
             }
             if ends.is_none() {
@@ -80,7 +84,10 @@ impl Connection {
             {
                 return Ok(0);
             }
-            if ends.as_ref().is_some_and(|end| end.is_reached(&self.answer)) {
+            if ends
+                .as_ref()
+                .is_some_and(|end| end.is_reached(&self.answer))
+            {
                 break;
             }
         }
@@ -127,7 +134,9 @@ impl End {
 
 fn status(answer: &[u8]) -> Result<u16> {
     let word = answer.get(9..12).context("no status line")?;
-    std::str::from_utf8(word)?.parse().context("parse the status")
+    std::str::from_utf8(word)?
+        .parse()
+        .context("parse the status")
 }
 
 /// Pieces of content in a stream so far.
@@ -155,6 +164,9 @@ mod tests {
 
     #[test]
     fn empty_content_is_no_piece() {
-        assert_eq!(contents(br#"{"content":""} {"content":"a"} {"content":"b"}"#), 2);
+        assert_eq!(
+            contents(br#"{"content":""} {"content":"a"} {"content":"b"}"#),
+            2
+        );
     }
 }

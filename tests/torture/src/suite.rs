@@ -8,7 +8,12 @@ use tollgate_provider::{Simulator, SimulatorConfig};
 
 use crate::{
     Findings, Form, ITEMS, Item, PeerConfig, Report, Row, Stage, StoreKind,
-    peer::{Peer, address, address::Address, litellm::LiteLlm, tollgate::{Surroundings, Tollgate}},
+    peer::{
+        Peer, address,
+        address::Address,
+        litellm::LiteLlm,
+        tollgate::{Surroundings, Tollgate},
+    },
     stage::SharedStore,
 };
 

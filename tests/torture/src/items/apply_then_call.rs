@@ -7,18 +7,16 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use tollgate_harness::{Gateway, Scenario, eventually_within};
 
-use crate::{
-    Findings, Stage, User, UserSpec, Wait,
-    call::ask,
-    crowd::at_once,
-};
+use crate::{Findings, Stage, User, UserSpec, Wait, call::ask, crowd::at_once};
 
 const CALLS: usize = 8;
 
 pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
     Box::pin(async move {
         if stage.tollgate().is_none() {
-            return Ok(Findings::not_applicable("there is no status that reads Ready"));
+            return Ok(Findings::not_applicable(
+                "there is no status that reads Ready",
+            ));
         }
         let mut findings = Findings::new();
         let rounds = stage.of(4, 40);
@@ -73,9 +71,13 @@ async fn enforced(
 
 async fn is_enforced(gateway: &Gateway, budget: &str) -> Result<bool> {
     let status = gateway.status().await?;
-    let object = status["objects"].as_array().into_iter().flatten().find(|object| {
-        object["object"]["kind"] == "TokenBudget" && object["object"]["name"] == budget
-    });
+    let object = status["objects"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|object| {
+            object["object"]["kind"] == "TokenBudget" && object["object"]["name"] == budget
+        });
     let conditions = object.map(|object| &object["status"]["conditions"]);
     let conditions = conditions.and_then(Value::as_array).into_iter().flatten();
     Ok(conditions
@@ -101,9 +103,13 @@ async fn refused(
 
 async fn served_again(stage: &Stage, replica: usize, user: &User) -> Result<()> {
     let client = stage.client(replica, user);
-    eventually_within(Duration::from_secs(20), "the route is open again", async || {
-        let answer = client.chat(&ask(&user.model, 1, 1)).await.ok()?;
-        (answer.status() == 200).then_some(())
-    })
+    eventually_within(
+        Duration::from_secs(20),
+        "the route is open again",
+        async || {
+            let answer = client.chat(&ask(&user.model, 1, 1)).await.ok()?;
+            (answer.status() == 200).then_some(())
+        },
+    )
     .await
 }

@@ -66,10 +66,16 @@ async fn crowd(
     let produced = stage.produced();
 
     // Without a shared store each process has a pot of its own, and the bound is their sum.
-    let pots = if stage.is_shared() { 1 } else { replicas as u64 };
+    let pots = if stage.is_shared() {
+        1
+    } else {
+        replicas as u64
+    };
     let bound = limit * pots;
     if pots > 1 {
-        findings.measure(format!("{pots} ledgers in memory: the bound is {pots} × {limit}"));
+        findings.measure(format!(
+            "{pots} ledgers in memory: the bound is {pots} × {limit}"
+        ));
     }
     findings.measure(crowd.text());
     findings.no_overrun("provider's tally", produced, bound);
@@ -112,6 +118,9 @@ fn served_or_refused(findings: &mut Findings, crowd: &Crowd, calls: usize) {
     let known = crowd.count(200) + crowd.count(429) + crowd.count(503);
     findings.require(
         known == calls,
-        format!("calls ended otherwise than with 200, 429 or 503: {}", crowd.text()),
+        format!(
+            "calls ended otherwise than with 200, 429 or 503: {}",
+            crowd.text()
+        ),
     );
 }

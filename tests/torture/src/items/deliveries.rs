@@ -50,7 +50,11 @@ async fn repeated(stage: &mut Stage, findings: &mut Findings) -> Result<()> {
     findings.no_drift("delivered once", settled.charged, produced);
     let store = stage.store.as_ref().context("a store")?;
     let mut commands = store.proxy.recorded();
-    commands.retain(|command| command.windows(4).any(|word| word.eq_ignore_ascii_case(b"EVAL")));
+    commands.retain(|command| {
+        command
+            .windows(4)
+            .any(|word| word.eq_ignore_ascii_case(b"EVAL"))
+    });
     findings.require(!commands.is_empty(), "no command of the ledger was seen");
     let in_order = commands.clone();
     commands.reverse();
@@ -60,7 +64,11 @@ async fn repeated(stage: &mut Stage, findings: &mut Findings) -> Result<()> {
         count += store.proxy.replay(commands).await?;
     }
     let again = stage.settled(&user, produced).await?;
-    findings.no_drift(&format!("{count} commands repeated"), again.charged, produced);
+    findings.no_drift(
+        &format!("{count} commands repeated"),
+        again.charged,
+        produced,
+    );
     findings.equal("held afterwards", again.held.unwrap_or(0), 0);
     Ok(())
 }
@@ -94,18 +102,22 @@ async fn after_its_window(stage: &mut Stage, findings: &mut Findings) -> Result<
     let tollgate = stage.tollgate().context("Tollgate")?;
     let from = format!("[{{tokens: {LIMIT}, window: Month}}]");
     let second = LIMIT - 1;
-    let to = format!("[{{tokens: {second}, window: Second}}, {{tokens: {LIMIT}, window: Lifetime}}]");
+    let to =
+        format!("[{{tokens: {second}, window: Second}}, {{tokens: {LIMIT}, window: Lifetime}}]");
     tollgate.edit("delivered-late.yaml", &from, &to)?;
     let client = stage.client(0, &user);
     let accounts = async || -> Result<(u64, u64)> {
         let accounts = client.usage().await?;
         let used = |limit| {
-            let mut of = accounts.iter().filter(|account| {
-                account.budget.ends_with(&budget) && account.limit == limit
-            });
+            let mut of = accounts
+                .iter()
+                .filter(|account| account.budget.ends_with(&budget) && account.limit == limit);
             of.next().map(|account| account.used + account.held)
         };
-        Ok((used(second).context("seconds")?, used(LIMIT).context("lifetime")?))
+        Ok((
+            used(second).context("seconds")?,
+            used(LIMIT).context("lifetime")?,
+        ))
     };
     tollgate_harness::eventually("the limits are edited", async || accounts().await.ok()).await?;
     stage.clear();

@@ -75,6 +75,7 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
     Box::pin(async move {
         let providers = [stage.provider.addr(), stage.second.addr()];
         let shared = stage.is_shared();
+        let every = stage.of(4, 1);
         let Some(tollgate) = stage.tollgate() else {
             return Ok(Findings::not_applicable("has no windows of the calendar"));
         };
@@ -83,29 +84,41 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
             "libfaketime is missing: install Debian's package faketime (make torture-deps)"
         );
         let folder = tempfile::tempdir().context("make a folder")?;
-        let first = EDGES[0].before;
+        let first = shift_to(EDGES[0].before)?;
         let (clock, mut surroundings) = if shared {
-            with_redis(first, folder.path()).await?
+            with_redis(&first, folder.path()).await?
         } else {
-            in_memory(first)?
+            in_memory(&first)?
         };
-        surroundings.args.push(own_clock_for_envoy(tollgate, folder.path())?);
+        surroundings
+            .args
+            .push(own_clock_for_envoy(tollgate, folder.path())?);
         let mut apart = Tollgate::start(tollgate.config(), surroundings, providers).await?;
         apart.write("edges.yaml", &manifests(&apart))?;
         let replicas = apart.gateways().len();
         let mut findings = Findings::new();
-        for edge in &EDGES {
-            clock.set(edge.before)?;
+        for edge in EDGES.iter().step_by(every) {
+            clock.set(&shift_to(edge.before)?)?;
             cross(&apart, edge, &mut findings)
                 .await
                 .with_context(|| edge.name)?;
         }
         findings.measure(match clock {
-            Clock::Redis(_) => format!("{replicas} processes with clocks 60 s apart, Redis' clock decides"),
+            Clock::Redis(_) => {
+                format!("{replicas} processes with clocks 60 s apart, Redis' clock decides")
+            }
             Clock::Process(_) => "one process, its own clock decides".to_string(),
         });
         Ok(findings)
     })
+}
+
+/// How far this time in UTC is from now, as libfaketime reads it.
+fn shift_to(time: &str) -> Result<String> {
+    let time: jiff::civil::DateTime = time.parse().with_context(|| format!("parse {time:?}"))?;
+    let then = time.in_tz("UTC").context("a time in UTC")?.timestamp();
+    let seconds = then.duration_since(jiff::Timestamp::now()).as_secs_f64();
+    Ok(format!("{seconds:+.3}s"))
 }
 
 /// Envoy's allocator does not start with another clock; its clock does not matter either.
@@ -123,7 +136,7 @@ fn own_clock_for_envoy(tollgate: &Tollgate, folder: &Path) -> Result<String> {
 }
 
 async fn with_redis(first: &str, folder: &Path) -> Result<(Clock, Surroundings)> {
-    let redis = RedisServer::start_with_clock(&format!("@{first}")).await?;
+    let redis = RedisServer::start_with_clock(first).await?;
     let mut environments = Vec::new();
     for (number, skew) in SKEWS.iter().enumerate() {
         let file = folder.join(format!("clock-{number}"));
@@ -141,7 +154,7 @@ async fn with_redis(first: &str, folder: &Path) -> Result<(Clock, Surroundings)>
 fn in_memory(first: &str) -> Result<(Clock, Surroundings)> {
     let folder = tempfile::tempdir().context("make a folder")?;
     let file = folder.path().join("clock");
-    std::fs::write(&file, format!("@{first}\n")).context("write the clock")?;
+    std::fs::write(&file, format!("{first}\n")).context("write the clock")?;
     let surroundings = Surroundings {
         environments: vec![variables(&file)?],
         ..Surroundings::default()
@@ -202,7 +215,8 @@ async fn cross(tollgate: &Tollgate, edge: &Edge, findings: &mut Findings) -> Res
     let last = clients.last().context("a client")?;
     let spent = eventually_within(PATIENCE, "the charge before the edge", async || {
         let account = last.usage_of(&budget).await.ok()?;
-        (account.used == told.tokens() || account.reset_seconds.unwrap_or(0) > 10).then_some(account)
+        (account.used == told.tokens() || account.reset_seconds.unwrap_or(0) > 10)
+            .then_some(account)
     })
     .await?;
     findings.equal(&format!("{name}: used before"), spent.used, told.tokens());
@@ -214,7 +228,11 @@ async fn cross(tollgate: &Tollgate, edge: &Edge, findings: &mut Findings) -> Res
         })
         .await?;
         let reset = account.reset_seconds.unwrap_or(0);
-        findings.equal(&format!("{name}: used after, process {number}"), account.used, 0);
+        findings.equal(
+            &format!("{name}: used after, process {number}"),
+            account.used,
+            0,
+        );
         findings.require(
             reset <= whole && reset + 15 >= whole,
             format!("{name}: the window after lasts {reset} s instead of {whole}"),
@@ -227,12 +245,12 @@ async fn cross(tollgate: &Tollgate, edge: &Edge, findings: &mut Findings) -> Res
 // === impl Clock ===
 
 impl Clock {
-    fn set(&self, time: &str) -> Result<()> {
+    fn set(&self, shift: &str) -> Result<()> {
         match self {
-            Self::Redis(redis) => redis.set_clock(&format!("@{time}")),
+            Self::Redis(redis) => redis.set_clock(shift),
             Self::Process(folder) => {
                 let draft = folder.path().join("draft");
-                std::fs::write(&draft, format!("@{time}\n")).context("write the clock")?;
+                std::fs::write(&draft, format!("{shift}\n")).context("write the clock")?;
                 std::fs::rename(draft, folder.path().join("clock")).context("set the clock")
             }
         }

@@ -21,7 +21,11 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
         // To exactly what is used: nothing is left.
         stage.peer.set_limit(&user, used).await?;
         let denied = say(&client, &body).await?;
-        findings.equal("call after the limit was lowered to what is used", denied.status, 429);
+        findings.equal(
+            "call after the limit was lowered to what is used",
+            denied.status,
+            429,
+        );
         stage.peer.set_limit(&user, used + 5000).await?;
         let second = say(&client, &body).await?;
         findings.equal("call after the limit was raised", second.status, 200);
@@ -41,7 +45,11 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
                 .limit_is(&user.key, &budget, Some(used + 5000))
                 .await?;
             let spent = stage.peer.spent(0, &user).await?;
-            findings.no_drift("usage after deleting and making it again", spent.charged, produced);
+            findings.no_drift(
+                "usage after deleting and making it again",
+                spent.charged,
+                produced,
+            );
         }
         Ok(findings)
     })

@@ -32,7 +32,9 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
                 let spent = stage.settled(&user, before + produced).await?;
                 findings.no_drift(path, spent.charged - before, produced);
             } else {
-                findings.measure(format!("{path} reached the provider; its ledger is not readable"));
+                findings.measure(format!(
+                    "{path} reached the provider; its ledger is not readable"
+                ));
             }
         }
         for path in ["/v1/realtime?model=gpt-4", "/v1/chat/completions"] {
@@ -50,7 +52,12 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
 }
 
 async fn charged(stage: &Stage, user: &User) -> Option<u64> {
-    stage.peer.spent(0, user).await.ok().map(|spent| spent.charged)
+    stage
+        .peer
+        .spent(0, user)
+        .await
+        .ok()
+        .map(|spent| spent.charged)
 }
 
 fn bodies(model: &str) -> Vec<(&'static str, Value)> {
@@ -59,12 +66,21 @@ fn bodies(model: &str) -> Vec<(&'static str, Value)> {
     messages["messages"] = json!([{"role": "user", "content": "hello"}]);
     vec![
         ("/v1/chat/completions", chat.clone()),
-        ("/v1/completions", json!({"model": model, "prompt": "hello", "max_tokens": 16})),
+        (
+            "/v1/completions",
+            json!({"model": model, "prompt": "hello", "max_tokens": 16}),
+        ),
         ("/v1/responses", json!({"model": model, "input": "hello"})),
         ("/v1/messages", messages),
         ("/v1/embeddings", json!({"model": model, "input": "hello"})),
-        ("/v1/images/generations", json!({"model": model, "prompt": "a boat"})),
-        ("/v1/audio/speech", json!({"model": model, "input": "hello", "voice": "alloy"})),
+        (
+            "/v1/images/generations",
+            json!({"model": model, "prompt": "a boat"}),
+        ),
+        (
+            "/v1/audio/speech",
+            json!({"model": model, "input": "hello", "voice": "alloy"}),
+        ),
         ("/v1/audio/transcriptions", json!({"model": model})),
         ("/v1/moderations", json!({"model": model, "input": "hello"})),
         ("/v1/no/such/path", chat.clone()),

@@ -50,7 +50,11 @@ async fn before_the_first_byte(stage: &mut Stage, findings: &mut Findings) -> an
             format!("{fault:?}: answered {status:?}, tokens {first} and {second}"),
         );
         let spent = stage.settled(&user, before + second).await?;
-        findings.no_drift("failed before the first byte", spent.charged - before, second);
+        findings.no_drift(
+            "failed before the first byte",
+            spent.charged - before,
+            second,
+        );
     }
     Ok(())
 }
@@ -82,7 +86,9 @@ async fn within_the_answer(stage: &mut Stage, findings: &mut Findings) -> anyhow
     let first = stage.tally().tokens();
     stage.provider.faults().set(vec![then]);
     let told = eventually_within(Duration::from_secs(5), "the second answers", async || {
-        let told = say(&client, &directed(&user.model, "output=40", 200)).await.ok()?;
+        let told = say(&client, &directed(&user.model, "output=40", 200))
+            .await
+            .ok()?;
         (told.status == 200).then_some(told)
     })
     .await;

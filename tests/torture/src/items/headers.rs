@@ -12,7 +12,10 @@ const REMAINING: [&str; 2] = [
     "x-ratelimit-remaining-tokens",
     "x-ratelimit-api_key-remaining-tokens",
 ];
-const LIMITS: [&str; 2] = ["x-ratelimit-limit-tokens", "x-ratelimit-api_key-limit-tokens"];
+const LIMITS: [&str; 2] = [
+    "x-ratelimit-limit-tokens",
+    "x-ratelimit-api_key-limit-tokens",
+];
 
 pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
     Box::pin(async move {
@@ -35,13 +38,21 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
         stage.settled(&user, stage.produced()).await?;
         let second = say(&client, &body).await?;
         let then = second.number(remaining_name).unwrap_or(0);
-        findings.equal("remaining after settling", then, remaining.saturating_sub(first.tokens()));
+        findings.equal(
+            "remaining after settling",
+            then,
+            remaining.saturating_sub(first.tokens()),
+        );
 
         // While a stream is in flight its hold is on the account.
         stage.idle().await?;
         let settled = stage.produced();
         stage.settled(&user, settled).await?;
-        let body = streamed(directed(&user.model, "output=3 fault=late_usage:60000", WANTED));
+        let body = streamed(directed(
+            &user.model,
+            "output=3 fault=late_usage:60000",
+            WANTED,
+        ));
         let mut events = client.stream(&body).await?;
         let told: Option<u64> = events
             .header(remaining_name)

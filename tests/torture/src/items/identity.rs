@@ -39,9 +39,7 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
             let passed_on: Vec<_> = seen
                 .iter()
                 .flat_map(|seen| &seen.headers)
-                .filter(|(name, value)| {
-                    name.starts_with("x-tollgate-") && *value == victim.name
-                })
+                .filter(|(name, value)| name.starts_with("x-tollgate-") && *value == victim.name)
                 .map(|(name, _)| name.clone())
                 .collect();
             findings.require(

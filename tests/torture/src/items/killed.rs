@@ -46,10 +46,14 @@ async fn envoy(stage: &mut Stage, findings: &mut Findings) -> Result<()> {
     drop(events);
     stage.idle().await?;
     let produced = stage.produced();
-    eventually_within(Duration::from_secs(30), "another Envoy serves", async || {
-        let status = say_anyway(&stage.client(0, &user), &ask(&user.model, 1, 1)).await;
-        (status == Some(200)).then_some(())
-    })
+    eventually_within(
+        Duration::from_secs(30),
+        "another Envoy serves",
+        async || {
+            let status = say_anyway(&stage.client(0, &user), &ask(&user.model, 1, 1)).await;
+            (status == Some(200)).then_some(())
+        },
+    )
     .await?;
     stage.idle().await?;
     // The call that showed that Envoy is back was served too.
@@ -106,12 +110,19 @@ async fn gateway(stage: &mut Stage, findings: &mut Findings) -> Result<()> {
         }
         Err(_) => {
             let spent = stage.peer.spent(survivor, &user).await?;
-            findings.require(false, format!("{took:?} after the kill {spent:?} stands there"));
+            findings.require(
+                false,
+                format!("{took:?} after the kill {spent:?} stands there"),
+            );
         }
     }
     findings.measure(format!("its {produced} tokens are not charged, by rule"));
     // The whole limit can be spent again.
-    let told = say_anyway(&stage.client(survivor, &user), &ask(&user.model, 1, LIMIT - 500)).await;
+    let told = say_anyway(
+        &stage.client(survivor, &user),
+        &ask(&user.model, 1, LIMIT - 500),
+    )
+    .await;
     findings.require(told == Some(200), format!("the freed limit gives {told:?}"));
     stage.peer.restart(victim).await?;
     eventually("the killed gateway serves again", async || {

@@ -213,7 +213,10 @@ async fn verdict(
         plan.requests,
         text.join(", ")
     ));
-    findings.measure(format!("settled {:.1} s after the last", begun.elapsed().as_secs_f64()));
+    findings.measure(format!(
+        "settled {:.1} s after the last",
+        begun.elapsed().as_secs_f64()
+    ));
     findings.no_drift("sum of all accounts", charged, produced);
     findings.equal("held in the end", held, 0);
     let served = statuses.get(&200).copied().unwrap_or(0);
@@ -222,7 +225,11 @@ async fn verdict(
         format!("only {served} of {} were served", plan.requests),
     );
     for poor in &plan.steady[RICH..] {
-        let pots = if stage.is_shared() { 1 } else { stage.peer.replicas() };
+        let pots = if stage.is_shared() {
+            1
+        } else {
+            stage.peer.replicas()
+        };
         for replica in 0..pots {
             let spent = stage.peer.spent(replica, poor).await?;
             findings.require(
@@ -236,7 +243,11 @@ async fn verdict(
 
 /// Charged and held over all users, and over all ledgers.
 async fn sums(stage: &Stage, plan: &Plan) -> Result<(u64, u64)> {
-    let ledgers = if stage.is_shared() { 1 } else { stage.peer.replicas() };
+    let ledgers = if stage.is_shared() {
+        1
+    } else {
+        stage.peer.replicas()
+    };
     let mut sums = (0, 0);
     for user in plan.steady.iter().chain(&plan.faulty) {
         for replica in 0..ledgers {

@@ -37,7 +37,9 @@ struct Seen {
 pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
     Box::pin(async move {
         if stage.store.is_none() {
-            return Ok(Findings::not_applicable("the ledger is in memory: no Redis to harm"));
+            return Ok(Findings::not_applicable(
+                "the ledger is in memory: no Redis to harm",
+            ));
         }
         let mut findings = Findings::new();
         let users = Users::make(stage).await?;
@@ -59,7 +61,11 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
             findings.no_drift(&format!("{mode:?}"), spent.charged, produced);
             findings.equal(&format!("{mode:?}: held"), spent.held.unwrap_or(0), 0);
         }
-        if users.0.iter().any(|(mode, _)| matches!(mode, OnFailure::Leased(_))) {
+        if users
+            .0
+            .iter()
+            .any(|(mode, _)| matches!(mode, OnFailure::Leased(_)))
+        {
             let bound = LEASE * stage.peer.replicas() as u64;
             findings.no_overrun("served on leases", leased, bound);
         }
@@ -81,8 +87,14 @@ fn harms(stage: &Stage) -> Vec<(&'static str, Harm)> {
             ("half open", Harm::HalfOpen),
             ("black hole", Harm::BlackHole),
             ("ask", Harm::Answer("-ASK 42 127.0.0.1:1\r\n")),
-            ("loading", Harm::Answer("-LOADING Redis is loading the dataset in memory\r\n")),
-            ("read only", Harm::Answer("-READONLY You can't write against a read only replica.\r\n")),
+            (
+                "loading",
+                Harm::Answer("-LOADING Redis is loading the dataset in memory\r\n"),
+            ),
+            (
+                "read only",
+                Harm::Answer("-READONLY You can't write against a read only replica.\r\n"),
+            ),
         ]);
     }
     harms
@@ -117,7 +129,11 @@ async fn during(
                 };
                 findings.require(
                     is_right,
-                    format!("{name}, {mode:?}: answered {} {}", told.status, told.message()),
+                    format!(
+                        "{name}, {mode:?}: answered {} {}",
+                        told.status,
+                        told.message()
+                    ),
                 );
                 findings.require(
                     took <= within,
@@ -171,8 +187,15 @@ async fn failed_over(stage: &mut Stage, users: &Users, findings: &mut Findings) 
         stage.peer.spent(0, user).await.ok()
     })
     .await?;
-    findings.equal("charged after a failover that lost writes", back.charged, saved);
-    findings.measure(format!("failover lost the {} tokens that Redis lost", told.tokens()));
+    findings.equal(
+        "charged after a failover that lost writes",
+        back.charged,
+        saved,
+    );
+    findings.measure(format!(
+        "failover lost the {} tokens that Redis lost",
+        told.tokens()
+    ));
     users.are_back(stage, "failed over", findings).await?;
     spends_exactly(stage, user, "after a failover", findings).await
 }
@@ -216,7 +239,9 @@ impl Users {
         }
         let mut users = Vec::new();
         for (name, mode) in modes {
-            let user = stage.user(UserSpec::new(name, LIMIT).on_failure(mode)).await?;
+            let user = stage
+                .user(UserSpec::new(name, LIMIT).on_failure(mode))
+                .await?;
             users.push((mode, user));
         }
         Ok(Self(users))
@@ -239,7 +264,9 @@ impl Users {
             .await;
             findings.require(
                 back.is_ok(),
-                format!("{name}: process {replica} does not use Redis again within {BACK_WITHIN:?}"),
+                format!(
+                    "{name}: process {replica} does not use Redis again within {BACK_WITHIN:?}"
+                ),
             );
         }
         Ok(())

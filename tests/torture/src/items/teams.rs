@@ -19,7 +19,11 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
         // Both keys, in turn, until the team has nothing left.
         let mut served = [0_u64; 2];
         for call in 0..40 {
-            let (client, user) = if call % 2 == 0 { (&one, &first) } else { (&two, &second) };
+            let (client, user) = if call % 2 == 0 {
+                (&one, &first)
+            } else {
+                (&two, &second)
+            };
             let told = say(client, &ask(&user.model, 64, 64)).await?;
             if told.status != 200 {
                 break;
@@ -42,7 +46,11 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
                 format!("the refusal does not name the team: {text}"),
             );
             let spent = stage.settled(user, charged).await?;
-            findings.no_drift(&format!("{} after refusals", user.name), spent.charged, charged);
+            findings.no_drift(
+                &format!("{} after refusals", user.name),
+                spent.charged,
+                charged,
+            );
         }
         findings.require(
             stage.produced() == produced,

@@ -40,7 +40,8 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
                 }
             }
         }
-        findings.measure("cached, cache-write, reasoning, audio; whole and streamed; both conventions");
+        findings
+            .measure("cached, cache-write, reasoning, audio; whole and streamed; both conventions");
         Ok(findings)
     })
 }

@@ -227,9 +227,18 @@ impl Tollgate {
         };
         let limits = format!("[{{tokens: {limit}, window: Month}}]");
         let scenario = Scenario::default()
-            .route(name, &backends, "outputTokens: {default: 4096, minimum: 16}")
+            .route(
+                name,
+                &backends,
+                "outputTokens: {default: 4096, minimum: 16}",
+            )
             .consumer(name, team.as_ref().map_or("nobody", |team| &team.name))
-            .budget(&own_budget(name), &subject_and(*on_failure), &limits, &[name]);
+            .budget(
+                &own_budget(name),
+                &subject_and(*on_failure),
+                &limits,
+                &[name],
+            );
         scenario.to_string()
     }
 
