@@ -60,6 +60,9 @@ struct Reach {
     merged: BTreeSet<NamespacedName>,
 }
 
+/// A policy that means a rule: how precisely, and its position.
+type Hit = (Level, usize);
+
 /// What policies do to a rule.
 #[derive(Clone, Debug)]
 pub(crate) enum Effect {
@@ -156,7 +159,7 @@ impl<'a> TrafficPolicies<'a> {
         costs: &[RequestCost],
     ) -> Option<(Effect, usize)> {
         let site = Site::new(gateways, at, (source, rule))?;
-        let mut found: Vec<(Level, usize)> = Vec::new();
+        let mut found: Vec<Hit> = Vec::new();
         for (index, policy) in self.policies.iter_mut().enumerate() {
             let hits = policy
                 .targets
@@ -182,8 +185,8 @@ impl<'a> TrafficPolicies<'a> {
     fn note(
         &mut self,
         site: &Site<'_>,
-        (level, winner): (Level, usize),
-        (others, parent): (&[(Level, usize)], Option<(Level, usize)>),
+        (level, winner): Hit,
+        (others, parent): (&[Hit], Option<Hit>),
     ) {
         let Some(name) = self.policies.get(winner).map(|it| it.name.clone()) else {
             return;

@@ -60,5 +60,5 @@ fn objects_with_every_field_are_accepted_and_keep_every_field() {
         );
         kinds.insert(object.group_kind());
     }
-    assert_eq!(kinds.len(), 7, "{kinds:?}");
+    assert_eq!(kinds.len(), 9, "{kinds:?}");
 }
