@@ -144,6 +144,10 @@ fn parse(url: &str) -> Result<Address, &'static str> {
         Some((authority, path)) => (authority, path),
         None => (rest, ""),
     };
+    // Else a part of a password would pass for the name of a master.
+    if path.contains('@') {
+        return Err("write `%2F` for `/` in a password, and `%40` for `@` in a master's name");
+    }
     let (user, password, hosts) = parse_user(authority)?;
     let place = match kind {
         "cluster" => {
@@ -357,6 +361,8 @@ mod tests {
             ("redis://[::1", "ends with `]`"),
             ("redis://h?x=1", "only `unix://` has a query"),
             ("redis://u:gehe#im@h", "no fragment"),
+            ("redis-sentinel://u:1/geheim@h/m", "`%2F` for `/`"),
+            ("redis://u:1/geheim@h", "`%2F` for `/`"),
             ("redis-cluster://a/1", "no database but 0"),
             ("redis-sentinel://a", "master's name"),
             ("unix://run/r.sock", "absolute"),

@@ -19,10 +19,12 @@ use crate::{
 
 /// Times that a call is repeated because the server's clock was elsewhere.
 const ATTEMPTS_MAX: usize = 4;
+/// Accounts that one call may name, each as often as it likes: a script's stack is bounded.
+const MENTIONS_MAX: usize = 200;
 /// Most entries on a page.
 const PAGE_MAX: usize = 1_000;
 /// Keys looked at in one step of a list.
-const STEP: usize = 1_000;
+const STEP: usize = 400;
 
 /// The ledger on Redis.
 ///
@@ -120,8 +122,21 @@ impl RedisStore {
         ))
     }
 
+    /// The accounts of a call, unless they are too many.
+    fn accounts<'a>(
+        mentions: impl ExactSizeIterator<Item = &'a Account>,
+    ) -> Result<Accounts<'a>, StoreError> {
+        if mentions.len() > MENTIONS_MAX {
+            return Err(StoreError::Full {
+                what: "accounts in one call",
+                bound: MENTIONS_MAX,
+            });
+        }
+        Ok(Accounts::of(mentions))
+    }
+
     async fn admit(&self, request: &HoldRequest, raise: bool) -> Result<HoldOutcome, StoreError> {
-        let accounts = Accounts::of(request.charges.iter().map(|charge| &charge.account));
+        let accounts = Self::accounts(request.charges.iter().map(|charge| &charge.account))?;
         let keys = accounts.keys(&self.keys, Some(self.keys.hold(request.id)));
         let argument = || self.head().hold(request, &accounts, raise);
         self.run(&self.scripts.hold, &keys, argument, |answer| {
@@ -134,7 +149,7 @@ impl RedisStore {
         if receipt.entries.is_empty() {
             return Ok(());
         }
-        let accounts = Accounts::of(receipt.entries.iter().map(|entry| &entry.account));
+        let accounts = Self::accounts(receipt.entries.iter().map(|entry| &entry.account))?;
         let keys = accounts.keys(&self.keys, Some(self.keys.hold(receipt.id)));
         let argument = || self.head().renew(receipt, &accounts);
         self.run(&self.scripts.renew, &keys, argument, |_| Ok(()))
@@ -147,7 +162,7 @@ impl RedisStore {
             return Ok(Vec::new());
         }
         let mentions = || entries.iter().map(|entry| &entry.account);
-        let accounts = Accounts::of(mentions());
+        let accounts = Self::accounts(mentions())?;
         let keys = accounts.keys(&self.keys, Some(self.keys.hold(settlement.receipt.id)));
         let argument = || self.head().settle(settlement, &accounts);
         self.run(&self.scripts.settle, &keys, argument, |answer| {
@@ -163,7 +178,7 @@ impl RedisStore {
                 accounts: Vec::new(),
             });
         }
-        let accounts = Accounts::of(spends.iter().map(|spend| &spend.account));
+        let accounts = Self::accounts(spends.iter().map(|spend| &spend.account))?;
         let keys = accounts.keys(&self.keys, None);
         let argument = || self.head().spend(spends, &accounts);
         self.run(&self.scripts.spend, &keys, argument, |answer| {
@@ -182,7 +197,7 @@ impl RedisStore {
         if mentions.is_empty() {
             return Ok(Vec::new());
         }
-        let accounts = Accounts::of(mentions.iter());
+        let accounts = Self::accounts(mentions.iter())?;
         let keys = accounts.keys(&self.keys, None);
         let argument = || self.head().account(&accounts, what, amount);
         self.run(&self.scripts.account, &keys, argument, |answer| {

@@ -1,7 +1,6 @@
 //! The store on real Redis servers, which each test starts for itself and ends.
 
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     reason = "helpers of tests; clippy only knows the test functions themselves"

@@ -28,8 +28,8 @@ pub(crate) struct Opener {
 }
 
 enum AnyClient {
-    Single(Client),
-    Cluster(ClusterClient),
+    Single(Box<Client>),
+    Cluster(Box<ClusterClient>),
     Sentinel(Box<Mutex<SentinelClient>>),
 }
 
@@ -188,9 +188,11 @@ fn client(
         }
     };
     Ok(match &address.place {
-        Place::Standalone { host, db } => AnyClient::Single(single(tcp(host, address.tls), *db)?),
+        Place::Standalone { host, db } => {
+            AnyClient::Single(Box::new(single(tcp(host, address.tls), *db)?))
+        }
         Place::Unix { path, db } => {
-            AnyClient::Single(single(ConnectionAddr::Unix(path.clone()), *db)?)
+            AnyClient::Single(Box::new(single(ConnectionAddr::Unix(path.clone()), *db)?))
         }
         Place::Cluster { seeds } => {
             let seeds: Vec<ConnectionInfo> = (seeds.iter())
@@ -198,13 +200,14 @@ fn client(
                 .collect::<Result<_, _>>()?;
             let mut builder = ClusterClient::builder(seeds)
                 .connection_timeout(connect_timeout)
+                .connection_concurrency_limit(IN_FLIGHT_MAX)
                 .retries(CLUSTER_RETRIES)
                 .min_retry_wait(1)
                 .max_retry_wait(CLUSTER_RETRY_WAIT_MS_MAX);
             if address.tls {
                 builder = builder.tls(TlsMode::Secure).certs(certificates);
             }
-            AnyClient::Cluster(builder.build()?)
+            AnyClient::Cluster(Box::new(builder.build()?))
         }
         Place::Sentinel {
             sentinels,

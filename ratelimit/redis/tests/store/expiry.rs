@@ -95,3 +95,60 @@ fn stores_of_different_prefixes_know_nothing_of_each_other() {
         assert_eq!(standing(&theirs, &alice).await, (0, 70));
     });
 }
+
+#[test]
+fn call_that_names_very_many_accounts_is_served_and_one_with_more_refused() {
+    let server = Server::start();
+    let time = Time::default();
+    block_on(async {
+        let store = connected(&server.url(), time.options()).await;
+        let accounts: Vec<_> = (0..201)
+            .map(|i| account(WindowKind::Sliding(3_600_000), &format!("user:{i}"), i + 10))
+            .collect();
+        let named: Vec<_> = accounts.iter().collect();
+        let receipt = granted(&store, &ask(1, &named[..200], 10)).await;
+        store.renew(&receipt).await.expect("renewed");
+        settle(&store, &receipt, 7).await;
+        assert_eq!(standing(&store, &accounts[199]).await, (7, 0));
+        let error = store.hold(&ask(2, &named, 1)).await.expect_err("too many");
+        assert!(
+            error.to_string().contains("200 accounts in one call"),
+            "{error}"
+        );
+    });
+}
+
+#[test]
+fn list_of_very_many_accounts_names_each() {
+    let server = Server::start();
+    let time = Time::default();
+    block_on(async {
+        let store = connected(&server.url(), time.options()).await;
+        for first in (0..3_000).step_by(100) {
+            let spends: Vec<_> = (first..first + 100)
+                .map(|i| tollgate_budget::Spend {
+                    account: account(WindowKind::Day, &format!("user:{i}"), 10),
+                    amount: 1,
+                    forced: false,
+                })
+                .collect();
+            store.spend(&spends).await.expect("charged");
+        }
+        let mut request = tollgate_budget::PageRequest {
+            budget: "default/daily".to_owned(),
+            after: None,
+            size: 150,
+        };
+        let mut subjects = std::collections::BTreeSet::new();
+        loop {
+            let page = store.list(&request).await.expect("listed");
+            assert!(page.entries.len() <= 150);
+            subjects.extend(page.entries.into_iter().map(|entry| entry.subject));
+            request.after = page.next;
+            if request.after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(subjects.len(), 3_000);
+    });
+}
