@@ -6,6 +6,8 @@ SHELL := /bin/bash
 TOLLGATE := target/release/tollgate
 CACHE := $(CURDIR)/.cache
 PYTHON := $(CACHE)/python/bin/python
+LITELLM := $(HOME)/.cache/tollgate/litellm
+FAKETIME := /usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1
 
 ## run: start the gateway: with provider keys in the environment for real, without as a demo
 .PHONY: run
@@ -28,13 +30,36 @@ test: deps test-deps check
 .PHONY: check
 check: deps
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+## fuzz: each parser on made-up input for FUZZ_SECONDS (20); FUZZ_TARGETS='answer cost' picks some
+.PHONY: fuzz
+fuzz: deps
+	@fuzz/run
 
 ## bench: CPU per request, latency and memory against plain Envoy; prints the table of docs/performance.md
 .PHONY: bench
 bench: deps
 	cargo build --release --locked -p tollgate -p tollgate-bench
 	target/release/tollgate-bench $(BENCH_ARGS)
+
+## torture: the torture suite in its long form: three processes, Redis and memory, 10^6 requests each
+.PHONY: torture
+torture: deps test-deps
+	cargo build --release --locked -p tollgate -p tollgate-torture
+	target/release/tollgate-torture --form long $(TORTURE_ARGS)
+	target/release/tollgate-torture --form long --store memory $(TORTURE_ARGS)
+
+## torture-litellm: the same suite against LiteLLM, short form; prints the table of docs/budgets.md
+.PHONY: torture-litellm
+torture-litellm: deps test-deps
+	@test -x $(LITELLM)/bin/litellm || { echo "installing LiteLLM into $(LITELLM)"; \
+	  python3 -m venv $(LITELLM) && \
+	  $(LITELLM)/bin/pip install --quiet --disable-pip-version-check 'litellm[proxy]==1.106.2'; }
+	cargo build --release --locked -p tollgate -p tollgate-torture
+	target/release/tollgate-torture $(TORTURE_ARGS)
+	target/release/tollgate-torture --against litellm --litellm $(LITELLM)/bin/litellm $(TORTURE_ARGS)
 
 ## crds: write crds/*.yaml from the Rust types
 .PHONY: crds
@@ -45,6 +70,7 @@ crds: deps
 .PHONY: fmt
 fmt:
 	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
 
 ## deps: install what building needs (mold, a faster linker, from Debian)
 .PHONY: deps
@@ -53,9 +79,12 @@ deps:
 	@command -v mold >/dev/null || { echo "installing mold (linker) with apt-get"; \
 	  $$(test "$$(id -u)" = 0 || echo sudo) bash -c 'apt-get update -qq && apt-get install -y -qq mold' >/dev/null; }
 
-## test-deps: install what tests need beside Rust: the official OpenAI and Anthropic Python SDKs
+## test-deps: install what tests need beside Rust: Redis, faketime, the official Python SDKs
 .PHONY: test-deps
 test-deps: $(CACHE)/python/.ready
+	@{ command -v redis-server && command -v redis-cli && test -e $(FAKETIME); } >/dev/null || { \
+	  echo "installing redis-server and faketime with apt-get"; \
+	  $$(test "$$(id -u)" = 0 || echo sudo) bash -c 'apt-get update -qq && apt-get install -y -qq redis-server faketime' >/dev/null; }
 
 $(CACHE)/python/.ready: tests/sdk/requirements.txt
 	@echo "installing the official Python SDKs into .cache/python"
@@ -73,4 +102,4 @@ clean:
 .PHONY: help
 help:
 	@echo "Tollgate. Targets:"
-	@sed -n 's/^## \([a-z-]*\): /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@sed -n 's/^## \([a-z-]*\): /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
