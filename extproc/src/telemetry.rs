@@ -187,6 +187,7 @@ impl Telemetry {
                 budget,
                 subject,
                 percent,
+                is_shadow: _,
                 is_first: _,
             } = warning;
             self.warnings.add(1, &of(budget));

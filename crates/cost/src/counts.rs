@@ -58,16 +58,18 @@ impl Counts {
             (input, 0, input),
         ];
         let outputs = [(0, 0), (output, 0), (output, output)];
-        inputs
-            .into_iter()
-            .flat_map(move |(input, cached_input, cache_write)| {
-                outputs.map(|(output, reasoning)| Self {
-                    input,
-                    cached_input,
-                    cache_write,
-                    output,
-                    reasoning,
-                })
+        // Of nothing all corners are one.
+        let inputs = inputs.into_iter().take(if input == 0 { 1 } else { 4 });
+        let outputs_len = if output == 0 { 1 } else { 3 };
+        inputs.flat_map(move |(input, cached_input, cache_write)| {
+            let outputs = outputs.into_iter().take(outputs_len);
+            outputs.map(move |(output, reasoning)| Self {
+                input,
+                cached_input,
+                cache_write,
+                output,
+                reasoning,
             })
+        })
     }
 }

@@ -55,6 +55,8 @@ pub struct Warning {
     pub subject: String,
     /// Percent of the limit that is settled or held.
     pub percent: u64,
+    /// The budget is a shadow: only operators are told.
+    pub is_shadow: bool,
     /// No earlier call was told of this account in this window.
     pub is_first: bool,
 }

@@ -136,10 +136,12 @@ fn chord(meter: &Meter, ask: Ask<'_>) -> Result<Linear, Unmeasured> {
     };
     let at = |output: u64| fixed.saturating_add(per_output.saturating_mul(output));
     let is_close = at(ask.output).saturating_sub(most) <= rise / 8;
-    let (half, quarter) = (ask.output / 2, ask.output / 4);
-    let is_bound =
-        meter.worst(ask.size, half)? <= at(half) && meter.worst(ask.size, quarter)? <= at(quarter);
-    Ok(if is_close && is_bound {
+    // A step anywhere shows at the end or in the middle.
+    let (half, last) = (ask.output / 2, ask.output - 1);
+    let is_bound = is_close
+        && meter.worst(ask.size, last)? <= at(last)
+        && meter.worst(ask.size, half)? <= at(half);
+    Ok(if is_bound {
         Linear { fixed, per_output }
     } else {
         flat

@@ -122,6 +122,7 @@ impl Exchange {
                     budget: due.account.budget.to_string(),
                     subject: due.account.subject.to_string(),
                     percent,
+                    is_shadow: due.budget.is_shadow(),
                     is_first: self
                         .input
                         .warned

@@ -177,10 +177,9 @@ impl Exchange {
                 .set_headers
                 .extend(tightest_headers(&chat.dues, receipt));
         }
-        if !self.warnings.is_empty() {
-            change
-                .set_headers
-                .push((WARNING_HEADER, warning_text(&self.warnings).into()));
+        let warning = warning_text(&self.warnings);
+        if !warning.is_empty() {
+            change.set_headers.push((WARNING_HEADER, warning.into()));
         }
     }
 }
@@ -207,10 +206,11 @@ fn tightest_headers(
         .map(|(name, value)| (name, value.into()))
 }
 
-/// `default/daily at 85%, default/team at 92%`
+/// `default/daily at 85%, default/team at 92%`; empty where there is nothing to say to callers.
 fn warning_text(warnings: &[Warning]) -> String {
     let texts: Vec<String> = warnings
         .iter()
+        .filter(|warning| !warning.is_shadow)
         .map(|warning| format!("{} at {}%", warning.budget, warning.percent))
         .collect();
     texts.join(", ")

@@ -115,6 +115,19 @@ fn an_expression_with_a_dearer_tier_is_held_by_its_dearest() {
 }
 
 #[test]
+fn an_expression_with_a_step_near_its_end_is_held_by_what_is_beyond_it() {
+    let step = "output_tokens > 45u ? 1000u : output_tokens";
+    let meter = || Meter::Expression(step.into());
+    assert_eq!(held_and_charged(meter()), (1000, 30));
+    // 100 units: 45 output tokens fit, one more does not.
+    let host = Host::new(&metered(100, meter()));
+    let mut exchange = host.exchange();
+    let forward = forward(host.chat(&mut exchange, Some("sk-alice"), &hello()));
+    let body: Value = serde_json::from_slice(forward.body.as_ref().unwrap()).unwrap();
+    assert_eq!(body["max_tokens"], 45);
+}
+
+#[test]
 fn a_request_is_charged_when_a_provider_answers_it_and_not_when_it_fails() {
     for (status, charged) in [(200, 1), (400, 1), (429, 0), (500, 0), (503, 0)] {
         let host = Host::new(&metered(10, Meter::Requests));

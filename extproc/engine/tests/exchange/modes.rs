@@ -50,7 +50,10 @@ fn begun(host: &Host, include_usage: bool) -> Exchange {
 
 #[test]
 fn shadow_budget_that_is_spent_serves_and_says_so() {
-    let host = Host::new(&budgeted(10, |budget| budget.mode = Mode::Shadow));
+    let host = Host::new(&budgeted(10, |budget| {
+        budget.mode = Mode::Shadow;
+        budget.warn_percent = Some(50);
+    }));
     let mut exchange = host.exchange();
     let sent = forward(host.chat(&mut exchange, Some("sk-alice"), &hello()));
     assert_eq!(sent.body, None, "the output is not lowered for it");
@@ -61,10 +64,13 @@ fn shadow_budget_that_is_spent_serves_and_says_so() {
             .iter()
             .any(|(set, _)| set.starts_with(name))
     };
-    assert!(!told("x-ratelimit"), "it is not the caller's business");
+    for name in ["x-ratelimit", "x-tollgate-budget-warning"] {
+        assert!(!told(name), "{name} is not the caller's business");
+    }
     host.answer(&mut exchange, 200, &host::openai_answer(9, 20));
     let record = exchange.record();
     assert_eq!(record.would_deny, [ID]);
+    assert!(record.warnings[0].is_first, "but the operator's");
     assert_eq!(record.budget, BudgetDecision::Admitted);
     assert_eq!(host.state(ID, ALICE, 10).settled, 29, "it is counted");
 }
