@@ -2,6 +2,7 @@
 //! have the admin token. Nothing here shows a secret.
 
 mod accounts;
+mod amount;
 mod auth;
 mod budgets;
 mod problem;

@@ -43,6 +43,20 @@ async fn help_of_each_command_mentions_what_matters() -> Result<()> {
             ][..],
         ),
         (
+            &["budget", "--help"],
+            &["list", "get", "reset", "grant", "SUBJECT", "alice"],
+        ),
+        (
+            &["budget", "grant", "--help"],
+            &[
+                "--admin",
+                "--token-file",
+                "TOLLGATE_ADMIN_TOKEN",
+                "--output",
+                "--window",
+            ],
+        ),
+        (
             &["run", "--help"],
             &[
                 "[PATH]",
@@ -50,6 +64,11 @@ async fn help_of_each_command_mentions_what_matters() -> Result<()> {
                 "1975",
                 "--admin-port",
                 "1064",
+                "--admin-token-file",
+                "--redis",
+                "TOLLGATE_REDIS_URL",
+                "--redis-password-file",
+                "--store-deadline",
                 "--envoy",
                 "ENVOY_BIN",
                 "--provider-url",

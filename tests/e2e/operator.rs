@@ -223,6 +223,10 @@ async fn mistakes_are_answered_with_what_exists() -> Result<()> {
             &["no limit per \"Day\"", "Month, Year"],
         ),
         (
+            &["grant", "daily", "alice", "many", "--window", "Month"],
+            &["amount must be between 1 and", "\"many\" is not"],
+        ),
+        (
             &["grant", "daily", "alice", "0", "--window", "Month"],
             &["amount must be between 1 and"],
         ),
@@ -237,7 +241,7 @@ async fn mistakes_are_answered_with_what_exists() -> Result<()> {
             );
         }
     }
-    let finished = budget(&gateway, &["grant", "daily", "alice", "many"]).await?;
+    let finished = budget(&gateway, &["grant", "daily", "alice"]).await?;
     assert_eq!(finished.code, Some(2), "{finished:?}");
 
     // A subject that the configuration does not know any more is shown while something stands there.

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tollgate_budget::{Account, PageRequest, Store};
 use tollgate_bundle::Bundle;
 
-use super::{accounts::Asked, auth, problem::Problem, shapes, view};
+use super::{accounts::Asked, amount::Amount, auth, problem::Problem, shapes, view};
 use crate::admin_token::AdminToken;
 
 /// Accounts in a page unless the request says otherwise, and at most.
@@ -70,7 +70,7 @@ struct GrantBody {
     budget: String,
     subject: String,
     window: Option<String>,
-    amount: u64,
+    amount: Amount,
 }
 
 async fn list(State(budgets): State<Budgets>) -> Json<Value> {
@@ -137,13 +137,6 @@ async fn grant(
     body: Result<Json<GrantBody>, JsonRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Json(body) = body.map_err(|error| Problem::Invalid(error.body_text()))?;
-    if body.amount == 0 || i64::try_from(body.amount).is_err() {
-        return Err(Problem::Invalid(format!(
-            "amount must be between 1 and {}; {} is not",
-            i64::MAX,
-            body.amount
-        )));
-    }
     let bundle = Arc::clone(&budgets.bundle.borrow());
     let asked = Asked {
         bundle: &bundle,
@@ -151,6 +144,7 @@ async fn grant(
         subject: &body.subject,
         window: body.window.as_deref(),
     };
+    let amount = body.amount.units(asked.budget)?;
     let (accounts, _) = asked.standing(&*budgets.store).await?;
     let [account] = accounts.as_slice() else {
         return Err(Problem::Invalid(format!(
@@ -159,8 +153,8 @@ async fn grant(
             asked.budget.windows().join(", ")
         )));
     };
-    let state = budgets.store.grant(account, body.amount).await?;
-    tell("an operator granted more", account, Some(body.amount));
+    let state = budgets.store.grant(account, amount).await?;
+    tell("an operator granted more", account, Some(amount));
     Ok(Json(shapes::accounts(asked.budget, &accounts, &[state])))
 }
 

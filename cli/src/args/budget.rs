@@ -74,9 +74,9 @@ pub(crate) enum BudgetCommand {
         #[arg(value_name = "SUBJECT")]
         subject: String,
 
-        /// How much more, in the unit of the budget's limits.
+        /// How much more: tokens, requests; for a budget in money an amount of its currency (12.50).
         #[arg(value_name = "AMOUNT")]
-        amount: u64,
+        amount: String,
 
         /// Which limit (Minute, Day, …); may be left out where the budget has only one.
         #[arg(long, value_name = "WINDOW")]

@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::Duration};
 #[derive(Clone, clap::Args)]
 pub(crate) struct StoreArgs {
     /// Keep budgets in Redis, shared by all gateways: redis://[USER[:PASSWORD]@]HOST[:PORT][/DB],
-    /// rediss:// for TLS. Without it they are kept in this process, and are gone with it.
+    /// rediss:// for TLS, redis-cluster:// and redis-sentinel:// with several hosts. Without it they are kept in this process, and are gone with it.
     #[arg(
         long,
         value_name = "URL",

@@ -23,8 +23,8 @@ pub(super) fn budgets(answer: &Value) -> String {
                 text(budget, "meter"),
                 text(budget, "mode"),
                 text(budget, "onStoreFailure"),
-                &number(limit, "amount"),
-                text(budget, "unit"),
+                &figure(limit, "amount", text(budget, "unit")),
+                shown_unit(text(budget, "unit")),
                 text(limit, "window"),
                 text(limit, "timeZone"),
             ]));
@@ -49,16 +49,17 @@ pub(super) fn accounts(answer: &Value) -> String {
         "LEFT",
         "RESETS IN",
     ])];
+    let unit = text(answer, "unit");
     for account in list(answer, "accounts") {
         rows.push(row([
             text(account, "subject"),
             text(account, "window"),
             text(account, "timeZone"),
-            &number(account, "limit"),
-            &number(account, "granted"),
-            &number(account, "used"),
-            &number(account, "held"),
-            &number(account, "remaining"),
+            &figure(account, "limit", unit),
+            &figure(account, "granted", unit),
+            &figure(account, "used", unit),
+            &figure(account, "held", unit),
+            &figure(account, "remaining", unit),
             &duration(account["resetMs"].as_u64()),
         ]));
     }
@@ -84,10 +85,28 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or("-")
 }
 
-fn number(value: &Value, name: &str) -> String {
-    value[name]
-        .as_u64()
-        .map_or_else(|| "-".to_string(), |number| number.to_string())
+/// Before the currency, in the unit of a budget in money.
+const MONEY: &str = "1e-12 ";
+
+/// The currency of a budget in money, else the unit.
+fn shown_unit(unit: &str) -> &str {
+    unit.strip_prefix(MONEY).unwrap_or(unit)
+}
+
+/// A number; of money as an amount of the currency.
+fn figure(value: &Value, name: &str, unit: &str) -> String {
+    let Some(number) = value[name].as_u64() else {
+        return "-".to_string();
+    };
+    if !unit.starts_with(MONEY) {
+        return number.to_string();
+    }
+    let digits = format!("{number:013}");
+    let (whole, rest) = digits.split_at(digits.len() - 12);
+    match rest.trim_end_matches('0') {
+        "" => whole.to_string(),
+        rest => format!("{whole}.{rest}"),
+    }
 }
 
 /// The two largest units: `3h 12m`.
@@ -119,7 +138,7 @@ fn aligned(rows: &[Vec<String>]) -> String {
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
-    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.'));
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| {
             if is_number(cell) {
@@ -139,7 +158,7 @@ fn aligned(rows: &[Vec<String>]) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::{accounts, budgets, duration};
+    use super::{accounts, budgets, duration, figure, shown_unit};
 
     #[test]
     fn accounts_stand_in_columns() {
@@ -169,6 +188,22 @@ mod tests {
                 "default/daily  User     Total  Strict  Closed          5  tokens  Minute"
             ),
             "{table}"
+        );
+    }
+
+    #[test]
+    fn money_is_shown_in_its_currency() {
+        let account = json!({"a": 12_500_000_000_000_u64, "b": 1, "c": 0, "d": null});
+        let of = |name| figure(&account, name, "1e-12 USD");
+        assert_eq!(
+            (of("a").as_str(), of("b").as_str()),
+            ("12.5", "0.000000000001")
+        );
+        assert_eq!((of("c").as_str(), of("d").as_str()), ("0", "-"));
+        assert_eq!(figure(&account, "b", "tokens"), "1");
+        assert_eq!(
+            (shown_unit("1e-12 USD"), shown_unit("tokens")),
+            ("USD", "tokens")
         );
     }
 
