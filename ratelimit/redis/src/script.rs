@@ -1,4 +1,4 @@
-//! The Lua scripts, each with the part that all of them share.
+//! The Lua scripts, each with the parts that all of them share.
 
 use redis::Script;
 
@@ -27,12 +27,15 @@ pub(crate) struct Loaded {
 impl Scripts {
     pub(crate) fn new() -> Self {
         Self {
-            hold: Loaded::new(include_str!("script/hold.lua")),
-            renew: Loaded::new(include_str!("script/renew.lua")),
-            settle: Loaded::new(include_str!("script/settle.lua")),
-            spend: Loaded::new(include_str!("script/spend.lua")),
-            account: Loaded::new(include_str!("script/account.lua")),
-            list: Loaded::new(include_str!("script/list.lua")),
+            hold: Loaded::new(
+                include_str!("script/hold_usual.lua"),
+                include_str!("script/hold.lua"),
+            ),
+            renew: Loaded::new("", include_str!("script/renew.lua")),
+            settle: Loaded::new("", include_str!("script/settle.lua")),
+            spend: Loaded::new("", include_str!("script/spend.lua")),
+            account: Loaded::new("", include_str!("script/account.lua")),
+            list: Loaded::new("", include_str!("script/list.lua")),
         }
     }
 }
@@ -40,8 +43,15 @@ impl Scripts {
 // === impl Loaded ===
 
 impl Loaded {
-    fn new(operation: &str) -> Self {
-        let source = [include_str!("script/prelude.lua"), operation].concat();
+    /// `usual` is tried before the shared functions are made.
+    fn new(usual: &str, operation: &str) -> Self {
+        let source = [
+            include_str!("script/begin.lua"),
+            usual,
+            include_str!("script/prelude.lua"),
+            operation,
+        ]
+        .concat();
         Self {
             sha: Script::new(&source).get_hash().to_owned(),
             source,
