@@ -28,6 +28,10 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',')]
     items: Vec<u8>,
 
+    /// Requests of item 20, instead of those of the form.
+    #[arg(long)]
+    requests: Option<u64>,
+
     /// Seed of all random choices.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -92,6 +96,7 @@ impl Args {
             replicas,
             form,
             items,
+            requests,
             seed,
             tollgate,
             against,
@@ -132,6 +137,7 @@ impl Args {
                 Length::Long => Form::Long,
             },
             items,
+            requests,
             seed,
         })
     }

@@ -51,6 +51,8 @@ pub struct Stage {
     pub store: Option<SharedStore>,
     /// Short or long.
     pub form: Form,
+    /// Requests of the last item, instead of those of the form.
+    pub requests: Option<u64>,
     /// Of all random choices.
     pub seed: u64,
     /// The first call of a process builds tables; each pays for it once.

@@ -30,6 +30,8 @@ pub struct SuiteConfig {
     pub form: Form,
     /// Only these items; all of them when empty.
     pub items: Vec<u8>,
+    /// Requests of the last item, instead of those of the form.
+    pub requests: Option<u64>,
     /// Of all random choices.
     pub seed: u64,
 }
@@ -114,6 +116,7 @@ async fn stage(config: &SuiteConfig) -> Result<Stage> {
         second,
         store,
         form: config.form,
+        requests: config.requests,
         seed: config.seed,
         warmed: false,
     })

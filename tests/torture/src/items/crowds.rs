@@ -84,6 +84,11 @@ async fn crowd(
         produced >= bound * 6 / 10,
         format!("only {produced} of {bound} tokens could be spent"),
     );
+    if let Some(tollgate) = stage.tollgate() {
+        let overrun = tollgate.metric("tollgate_budget_overrun").await?;
+        findings.measure(format!("overrun metric {overrun}"));
+        findings.equal("overrun metric", overrun, 0.0);
+    }
     if stage.peer.only_limit().is_none() {
         if pots == 1 {
             let spent = stage.settled(&user, produced).await?;

@@ -100,7 +100,9 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
 }
 
 async fn plan(stage: &mut Stage) -> Result<Plan> {
-    let requests = if stage.tollgate().is_some() {
+    let requests = if let Some(requests) = stage.requests {
+        requests
+    } else if stage.tollgate().is_some() {
         stage.of(5_000, 1_000_000)
     } else {
         // At its pace a million calls would take hours.
@@ -278,7 +280,7 @@ impl Plan {
         let output = 1 + (chance >> 16) % 40;
         let fault = FAULTS[pick(chance >> 24, FAULTS.len())];
         let only_streamed = ["cut:3:end", "leaves"].contains(&fault);
-        let stream = only_streamed || (chance >> 32) % 2 == 0;
+        let stream = only_streamed || (chance >> 32).is_multiple_of(2);
         let (directives, leave) = if fault == "leaves" {
             let leave = Leave::AfterContents(usize::try_from(output).unwrap_or(1));
             (format!("output={output} fault=late_usage:60000"), leave)

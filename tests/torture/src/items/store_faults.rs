@@ -31,6 +31,7 @@ struct Users(Vec<(OnFailure, User)>);
 #[derive(Default)]
 struct Seen {
     longest: Duration,
+    calls: u64,
     leased_tokens: u64,
 }
 
@@ -50,6 +51,9 @@ pub(super) fn run(stage: &mut Stage) -> Wait<'_, Findings> {
             findings.measure(format!("{name} {} ms", seen.longest.as_millis()));
             leased += seen.leased_tokens;
             users.are_back(stage, name, &mut findings).await?;
+        }
+        if stage.tollgate().is_some() {
+            leased += stopped(stage, &users, &mut findings).await?;
         }
         stage.idle().await?;
         for (mode, user) in &users.0 {
@@ -100,7 +104,7 @@ fn harms(stage: &Stage) -> Vec<(&'static str, Harm)> {
     harms
 }
 
-/// Calls of every mode at every process while Redis suffers.
+/// Calls of every mode while Redis suffers.
 async fn during(
     stage: &mut Stage,
     users: &Users,
@@ -109,11 +113,57 @@ async fn during(
     findings: &mut Findings,
 ) -> Result<Seen> {
     stage.store.as_ref().context("a store")?.proxy.set(harm);
+    let mut seen = Seen::default();
+    calls(stage, users, name, &mut seen, findings).await?;
+    Ok(seen)
+}
+
+/// Redis is stopped for seconds, and goes on with all that it knew.
+async fn stopped(stage: &mut Stage, users: &Users, findings: &mut Findings) -> Result<u64> {
+    let outage = stage.of(Duration::from_secs(2), Duration::from_secs(10));
+    stage
+        .store
+        .as_ref()
+        .context("a store")?
+        .redis
+        .freeze()
+        .await?;
+    let begun = Instant::now();
+    let mut seen = Seen::default();
+    while begun.elapsed() < outage {
+        calls(stage, users, "stopped", &mut seen, findings).await?;
+    }
+    stage
+        .store
+        .as_ref()
+        .context("a store")?
+        .redis
+        .thaw()
+        .await?;
+    let healed = Instant::now();
+    users.are_back(stage, "stopped", findings).await?;
+    findings.measure(format!(
+        "stopped {} s: {} calls, longest {} ms, used again after {} ms",
+        outage.as_secs(),
+        seen.calls,
+        seen.longest.as_millis(),
+        healed.elapsed().as_millis()
+    ));
+    Ok(seen.leased_tokens)
+}
+
+/// Two calls of every mode at every process.
+async fn calls(
+    stage: &mut Stage,
+    users: &Users,
+    name: &str,
+    seen: &mut Seen,
+    findings: &mut Findings,
+) -> Result<()> {
     let within = match stage.tollgate() {
         Some(_) => ANSWERED_WITHIN,
         None => ANSWERED_WITHIN_OTHERS,
     };
-    let mut seen = Seen::default();
     for replica in 0..stage.peer.replicas() {
         for (mode, user) in &users.0 {
             for _ in 0..2 {
@@ -148,10 +198,11 @@ async fn during(
                 if matches!(mode, OnFailure::Leased(_)) {
                     seen.leased_tokens += told.tokens();
                 }
+                seen.calls += 1;
             }
         }
     }
-    Ok(seen)
+    Ok(())
 }
 
 /// Redis dies and comes back with nothing.

@@ -163,6 +163,28 @@ impl Tollgate {
         gateway.client(Some(key)).usage_of(&budget).await
     }
 
+    /// The sum of a counter over all processes and labels.
+    ///
+    /// # Errors
+    ///
+    /// A process does not tell its metrics, or there is no such metric.
+    pub async fn metric(&self, name: &str) -> Result<f64> {
+        let mut sum = None;
+        for gateway in &self.gateways {
+            let text = gateway.admin().get("/metrics").await?.text().await?;
+            let lines = text.lines().filter(|line| {
+                let sample = line.split(['{', ' ']).next().unwrap_or_default();
+                sample == name || sample.strip_suffix("_total") == Some(name)
+            });
+            for line in lines {
+                let value = line.rsplit(' ').next().and_then(|value| value.parse().ok());
+                let value: f64 = value.with_context(|| format!("a value in {line:?}"))?;
+                *sum.get_or_insert(0.0) += value;
+            }
+        }
+        sum.with_context(|| format!("no metric {name}"))
+    }
+
     /// Waits until every process tells a key this limit of a budget; `None`: nothing.
     ///
     /// # Errors
