@@ -4,6 +4,7 @@
 //! the same descriptors of them, through [`GlobalLimit::entries`]).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -175,6 +176,14 @@ pub enum HeaderVisibility {
     Shown,
     /// They do not.
     Hidden,
+}
+
+// === impl MetadataKey ===
+
+impl fmt::Display for MetadataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "metadata {}:{}", self.namespace, self.key)
+    }
 }
 
 // === impl GlobalLimit ===

@@ -60,3 +60,37 @@ fn union<T: Clone>(old: &BTreeMap<String, T>, new: &BTreeMap<String, T>) -> BTre
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use tollgate_bundle::{Bundle, DescriptorEntry, RateLimit};
+
+    use super::bundle_union;
+
+    fn bundle(limits: &[(&str, u64)]) -> Bundle {
+        let limit = |(id, amount): &(&str, u64)| RateLimit {
+            id: (*id).to_string(),
+            entries: vec![DescriptorEntry {
+                key: "limit".to_string(),
+                value: Some((*id).to_string()),
+            }],
+            amount: *amount,
+            ..RateLimit::default()
+        };
+        Bundle {
+            rate_limits: [("tollgate".to_string(), limits.iter().map(limit).collect())].into(),
+            ..Bundle::default()
+        }
+    }
+
+    #[test]
+    fn limits_that_go_away_hold_until_the_routes_have_changed_and_new_amounts_hold_at_once() {
+        let both = bundle_union(
+            &bundle(&[("a", 1), ("gone", 2)]),
+            &bundle(&[("a", 9), ("b", 3)]),
+        );
+        let limits = both.rate_limits["tollgate"].iter();
+        let limits: Vec<_> = limits.map(|it| (it.id.as_str(), it.amount)).collect();
+        assert_eq!(limits, [("a", 9), ("b", 3), ("gone", 2)]);
+    }
+}

@@ -22,39 +22,45 @@ pub(super) fn build(written: Option<&CostSpecifier>) -> Option<Cost> {
     }
 }
 
-/// Costs that nobody tells of this route's requests: they count nothing, and the policy's author
-/// should know.
+/// Metadata that nobody gives for this route's requests: it counts or changes nothing, and the
+/// policy's author should know. What a request has cost is known when its answer has ended.
 pub(super) fn missing(
     limits: &RateLimits,
     costs: &[RequestCost],
     source: &RouteSource,
 ) -> Vec<Problem> {
-    let global = limits
-        .global
-        .iter()
-        .flat_map(|limit| [&limit.request_cost, &limit.response_cost]);
-    let local = limits
-        .local
-        .iter()
-        .flat_map(|local| &local.rules)
-        .map(|rule| &rule.request_cost);
-    global
-        .chain(local)
-        .flatten()
-        .filter_map(|cost| match cost {
-            Cost::Number(_) => None,
-            Cost::Metadata(key) => Some(key),
-        })
+    let route = format!("{} {}", source.object.kind, source.name);
+    let local = limits.local.iter().flat_map(|local| &local.rules);
+    let global = limits.global.iter();
+    let requests = global.map(|limit| &limit.request_cost);
+    let requests = requests.chain(local.map(|limit| &limit.request_cost));
+    let of_requests = metadata(requests).map(|key| {
+        format!("{key} is not known when a request of {route} comes: its rule refuses nothing")
+    });
+    let responses = limits.global.iter().map(|limit| &limit.response_cost);
+    let of_responses = metadata(responses)
         .filter(|key| {
             let told = costs.iter().any(|cost| cost.metadata_key == key.key);
             key.namespace != COST_METADATA_NAMESPACE || !told
         })
-        .map(|MetadataKey { namespace, key }| {
-            let message = format!(
-                "cost {key} of namespace {namespace} counts nothing for {} {}: llmRequestCosts of the route does not give it",
-                source.object.kind, source.name
-            );
-            Problem::new(reason::UNSUPPORTED_VALUE, message)
-        })
+        .map(|key| format!("{key} counts nothing for {route}: its llmRequestCosts do not give it"));
+    let overrides = limits.global.iter();
+    let overrides = overrides.filter_map(|limit| limit.override_from.as_ref());
+    let of_limits = overrides.map(|key| {
+        format!("{key} gives no limit to {route}: the number of requests that is written holds")
+    });
+    of_requests
+        .chain(of_responses)
+        .chain(of_limits)
+        .map(|message| Problem::new(reason::UNSUPPORTED_VALUE, message))
         .collect()
+}
+
+fn metadata<'a>(
+    costs: impl Iterator<Item = &'a Option<Cost>>,
+) -> impl Iterator<Item = &'a MetadataKey> {
+    costs.flatten().filter_map(|cost| match cost {
+        Cost::Number(_) => None,
+        Cost::Metadata(key) => Some(key),
+    })
 }
