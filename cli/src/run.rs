@@ -35,6 +35,12 @@ use origin::Origin;
 /// Connections of clients that may be open at a time.
 const CONNECTIONS_MAX: u64 = 50_000;
 
+/// At the end the calls that are cut are charged: counting what they generated takes a moment.
+const SETTLE_LOOK_EVERY: Duration = Duration::from_millis(20);
+/// So many looks without a change mean that all are.
+const SETTLE_LOOKS_QUIET: u32 = 10;
+const SETTLE_LOOKS_MAX: u32 = 100;
+
 pub(crate) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let _logs = logging::start(&args.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -166,12 +172,38 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
         error = announce(ready, addresses.first().copied(), admin_address, &origin) => Some(error),
     };
     tracing::info!("stopping: requests in flight are given time to end");
+    let had_calls = host.in_flight() > 0;
     standalone.shutdown().await;
+    if had_calls {
+        last_settlements(&host, &budgets).await;
+    }
     stop.send_replace(true);
     budgets.stop().await;
     routes.abort();
     renewal.abort();
     failure.map_or(Ok(()), Err)
+}
+
+/// Waits until the calls that were in flight have been charged: nothing has changed for a while.
+async fn last_settlements(host: &Host, budgets: &RunningLedger) {
+    let figures = || {
+        let stats = budgets.ledger.stats();
+        (host.in_flight(), stats.settled + stats.queue.queued)
+    };
+    let (mut last, mut quiet) = (figures(), 0);
+    for _ in 0..SETTLE_LOOKS_MAX {
+        tokio::time::sleep(SETTLE_LOOK_EVERY).await;
+        let now = figures();
+        quiet = if now == last && now.0 == 0 {
+            quiet + 1
+        } else {
+            0
+        };
+        if quiet >= SETTLE_LOOKS_QUIET {
+            return;
+        }
+        last = now;
+    }
 }
 
 /// Says that the gateway serves, once it does. Never returns unless waiting becomes pointless.

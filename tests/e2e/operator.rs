@@ -433,3 +433,31 @@ async fn calls_in_flight_while_redis_is_frozen_are_charged_when_it_thaws() -> Re
     .await?;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn call_that_the_end_of_its_gateway_cuts_is_charged_in_redis() -> Result<()> {
+    let provider = simulator().await;
+    let redis = RedisServer::start().await?;
+    let mut args = in_redis(&redis).to_vec();
+    args.push("--drain-timeout=1".to_string());
+    let scenario = scenario(&provider);
+    let gateway = start(&scenario, &args, &[]).await?;
+    let body = json!({"model": "gpt-4", "max_tokens": 100, "stream": true, "messages": [
+        {"role": "user", "content": "hello [[sim output=100 chunk_delay_ms=100]]"}]});
+    let mut events = of(&gateway, "alice").stream(&body).await?;
+    events.next().await?;
+    let (status, _) = gateway.stop().await?;
+    assert!(status.success(), "{status}");
+    drop(events);
+
+    let next = start(&scenario, &args, &[]).await?;
+    let got = budget_json(&next, &["get", "daily", "--subject", "alice"]).await?;
+    let month = account(&got, "Month");
+    assert_eq!(month["held"], 0, "its hold is not left to expire: {got}");
+    let used = month["used"].as_u64().context("used")?;
+    assert!(
+        (10..100).contains(&used),
+        "prompt and a part of the answer: {got}"
+    );
+    Ok(())
+}
