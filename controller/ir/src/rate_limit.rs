@@ -52,9 +52,6 @@ pub struct GlobalLimit {
     pub response_cost: Option<Cost>,
     /// Metadata with a limit that replaces `amount` and `window`.
     pub override_from: Option<MetadataKey>,
-    /// See [`RateLimit::quota_group`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub quota_group: Option<String>,
 }
 
 /// Limits that each proxy counts alone.
@@ -209,7 +206,7 @@ impl GlobalLimit {
             window: self.window,
             shadow: self.shadow,
             charged_later,
-            quota_group: self.quota_group.clone(),
+            quota_group: None,
         };
         let charge = self.response_cost.as_ref().map(|_| self.charge_entries());
         std::iter::once(contract(self.entries(), false))

@@ -109,7 +109,6 @@ fn global_limit(
         override_from: from_metadata
             .clone()
             .map(|LimitMetadata { namespace, key }| MetadataKey { namespace, key }),
-        quota_group: None,
     };
     Ok((limit, sharing))
 }

@@ -1,15 +1,13 @@
 //! What a policy applies to: Gateways and their listeners, routes and their rules.
 
-use std::collections::BTreeMap;
+mod select;
 
 use tollgate_crds::PolicyTargetReference;
 use tollgate_crds::envoy_gateway::BackendTrafficPolicySpec;
-use tollgate_crds::envoy_gateway::backend_traffic_policy::{NamespacesFrom, TargetSelector};
 
 use super::KIND;
 use crate::gateway::{GatewayDraft, ListenerIndex};
 use crate::parent::RouteSource;
-use crate::reference_grant::{self, Reference};
 use crate::status::{ParentRef, Problem, reason};
 use crate::{NamespacedName, Options, World, ai_route, compact_ai_route, groups, http_route};
 
@@ -75,7 +73,7 @@ pub(super) fn find(
     }
     for (index, selector) in spec.target_selectors.iter().enumerate() {
         let field = format!("spec.targetSelectors[{index}]");
-        select(context, gateways, (name, &field, selector), &mut found);
+        select::add(context, gateways, (name, &field, selector), &mut found);
     }
     found
 }
@@ -120,95 +118,6 @@ fn name_target(namespace: &str, reference: &PolicyTargetReference) -> (ParentRef
         port: None,
     };
     (reference, target)
-}
-
-fn select(
-    context: (&World, &Options),
-    gateways: &[GatewayDraft],
-    (policy, field, selector): (&NamespacedName, &str, &TargetSelector),
-    found: &mut Found,
-) {
-    let world = context.0;
-    let kind = selector.kind.as_str();
-    let labels = selector.labels();
-    let mut selected = 0;
-    for (name, own) in candidates(world, kind) {
-        if !in_namespaces(world, &policy.namespace, (&name.namespace, selector))
-            || !labels.selects(own)
-        {
-            continue;
-        }
-        let permitted = reference_grant::check(
-            world,
-            Reference {
-                from: KIND,
-                namespace: &policy.namespace,
-                to: (groups::GATEWAY_API, kind),
-                target: name,
-                field,
-            },
-        );
-        if let Err(problem) = permitted {
-            found.warnings.push(problem);
-            continue;
-        }
-        selected += 1;
-        let reference = PolicyTargetReference {
-            group: groups::GATEWAY_API.to_string(),
-            kind: kind.to_string(),
-            name: name.name.clone(),
-            section_name: None,
-        };
-        let target = name_target(&name.namespace, &reference);
-        found.add(context, gateways, (&reference, target));
-    }
-    if selected == 0 {
-        let message = format!("{field}: no {kind} is selected");
-        found
-            .warnings
-            .push(Problem::new(reason::TARGET_NOT_FOUND, message));
-    }
-}
-
-type Labels = BTreeMap<String, String>;
-
-fn candidates<'a>(world: &'a World, kind: &str) -> Vec<(&'a NamespacedName, Option<&'a Labels>)> {
-    let routes = world.http_routes.iter();
-    match kind {
-        "Gateway" => {
-            let gateways = world.gateways.iter();
-            gateways
-                .map(|(name, it)| (name, it.metadata.labels.as_ref()))
-                .collect()
-        }
-        "HTTPRoute" => routes
-            .map(|(name, it)| (name, it.metadata.labels.as_ref()))
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn in_namespaces(world: &World, own: &str, (namespace, selector): (&str, &TargetSelector)) -> bool {
-    let Some(namespaces) = &selector.namespaces else {
-        return namespace == own;
-    };
-    match namespaces.from {
-        NamespacesFrom::Same => namespace == own,
-        NamespacesFrom::All => true,
-        NamespacesFrom::Selector => {
-            let object = world.namespaces.get(namespace);
-            let mut labels = object
-                .and_then(|it| it.metadata.labels.clone())
-                .unwrap_or_default();
-            // Kubernetes itself sets this one.
-            labels.insert(
-                "kubernetes.io/metadata.name".to_string(),
-                namespace.to_string(),
-            );
-            let selector = namespaces.selector.as_ref();
-            selector.is_some_and(|selector| selector.selects(Some(&labels)))
-        }
-    }
 }
 
 // === impl Found ===

@@ -73,7 +73,6 @@ fn build_limits(limit: &ir::GlobalLimit) -> impl Iterator<Item = RateLimit> {
         request_cost,
         response_cost,
         override_from,
-        quota_group: _,
     } = limit;
     let ask = RateLimit {
         hits_addend: request_cost.as_ref().map(build_cost),

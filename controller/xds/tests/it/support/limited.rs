@@ -133,7 +133,6 @@ fn limit(id: &str, criteria: Vec<ir::Criterion>) -> ir::GlobalLimit {
         request_cost: None,
         response_cost: None,
         override_from: None,
-        quota_group: None,
     }
 }
 
