@@ -50,11 +50,12 @@ impl Call {
         }
     }
 
-    /// Ends the call: settles, then tells of it.
+    /// Ends the call: settles, then tells of it. Where the proxy closes the stream meanwhile, the
+    /// drop does so.
     pub(crate) async fn conclude(&mut self, end: EndStep) {
-        self.concluded = true;
         self.unlist();
         self.host.conclude(&self.exchange, end).await;
+        self.concluded = true;
         self.report();
     }
 

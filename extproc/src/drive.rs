@@ -1,11 +1,9 @@
 //! Runs the engine's steps that need the world: counting and the ledger.
 
-use std::sync::Arc;
-
 use tollgate_engine::{BodyStep, EndStep, Forward, Reply, Step};
 use tollgate_llm::BodyChange;
 
-use crate::{asked_hold::AskedHold, host::Host, in_flight::SharedExchange};
+use crate::{host::Host, in_flight::SharedExchange};
 
 /// Where a step came to rest.
 pub(crate) enum Rest {
@@ -27,8 +25,7 @@ impl Host {
                     None => Step::Reply(Reply::internal("the token count did not finish")),
                 },
                 Step::Hold(request) => {
-                    let asked = AskedHold::new(Arc::clone(&self.store), request);
-                    let outcome = asked.answer().await;
+                    let outcome = self.store.hold(&request).await;
                     exchange.lock().on_hold(outcome)
                 }
                 Step::Raise(request) => {

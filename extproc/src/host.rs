@@ -108,7 +108,7 @@ impl Host {
                 let receipt = exchange.lock().receipt().cloned();
                 let Some(receipt) = receipt else { continue };
                 if let Err(error) = self.store.renew(&receipt).await {
-                    tracing::warn!(%error, hold = ?receipt.id, "a hold was not renewed");
+                    tracing::debug!(%error, hold = ?receipt.id, "a hold was not renewed");
                 }
             }
         }

@@ -6,7 +6,6 @@
 
 #![forbid(unsafe_code)]
 
-mod asked_hold;
 mod call;
 mod convert;
 mod costs;

@@ -162,6 +162,33 @@ async fn failure_of_the_first_provider_is_answered_by_the_second_in_the_same_cal
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fallback_to_another_model_of_the_same_address_is_answered_by_it() {
+    let provider = simulator().await;
+    let backends = [
+        Backend::openai("first", provider.addr()),
+        Backend::openai("second", provider.addr())
+            .model("gpt-4o-mini")
+            .alias("gpt-4")
+            .priority(1),
+    ];
+    let gateway = gateway(&Scenario::default().route("llm", &backends, TRY_300_MS)).await;
+    let matches = FaultMatch {
+        model: Some("gpt-4".to_string()),
+        ..FaultMatch::default()
+    };
+    provider.faults().set(vec![FaultRule {
+        matches,
+        fault: status(503),
+    }]);
+    let told = say(&gateway.client(None), &ask(8, 64)).await;
+    served_by(&told, "second", "gpt-4o-mini");
+    let models: Vec<Value> = (provider.recorder().requests().iter())
+        .map(|request| request.json()["model"].clone())
+        .collect();
+    assert_eq!(models, ["gpt-4", "gpt-4o-mini"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refusal_that_is_the_clients_own_fault_is_not_tried_elsewhere() {
     let (openai, anthropic) = (simulator().await, simulator().await);
     let gateway = gateway(&openai_then_anthropic(&url(&openai), &anthropic, PROBED)).await;

@@ -4,6 +4,8 @@
 //! Endpoints carry the id of their backend twice: for the filter that runs on retries (endpoint
 //! metadata) and for the choice of the transport socket (locality metadata).
 
+use std::collections::BTreeSet;
+
 use tollgate_bundle::{BACKEND_METADATA_KEY, BACKEND_METADATA_NAMESPACE, Backend};
 use tollgate_envoy as envoy;
 use tollgate_ir as ir;
@@ -78,7 +80,8 @@ fn build_ai_cluster(
         .map(|((backend, destination), priority)| build_priority(backend, destination, priority));
     let dns = in_order
         .iter()
-        .any(|(_, destination)| endpoint::needs_dns(&destination.endpoints));
+        .any(|(_, destination)| endpoint::needs_dns(&destination.endpoints))
+        || share_an_address(&in_order);
     let pinned = match in_order.len() {
         1 => Pinned::Alone,
         _ if has_addresses(primary_destination) => Pinned::Addressed,
@@ -92,6 +95,21 @@ fn build_ai_cluster(
     };
     let built = cluster::place(base, localities.collect(), dns);
     BuiltCluster { secrets, ..built }
+}
+
+/// Whether two backends are at one address: two models of one server. A cluster of addresses
+/// knows each address once, and would have no place for the second; one of names does not
+/// compare them.
+fn share_an_address(in_order: &[&Placed<'_>]) -> bool {
+    let mut seen = BTreeSet::new();
+    in_order.iter().any(|(_, destination)| {
+        let own: BTreeSet<_> = (destination.endpoints.iter())
+            .map(|endpoint| (&endpoint.host, endpoint.port))
+            .collect();
+        let is_shared = own.iter().any(|address| seen.contains(address));
+        seen.extend(own);
+        is_shared
+    })
 }
 
 /// Whether some endpoint takes requests without a name having to be resolved. A cluster whose
