@@ -1,15 +1,38 @@
 //! What is measured, and how often.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use tollgate_provider::{Simulator, SimulatorConfig};
 
 use crate::{
-    Args,
+    args::Args,
     load::{self, Answer, Case},
+    plain_envoy,
     report::{self, Row},
-    subject::Subject,
+    subject::{self, Subject},
 };
 
-pub(crate) fn cases(requests: usize) -> Vec<Case> {
+/// Measures all cases that are asked for, and prints the table.
+pub(crate) async fn run(args: &Args) -> Result<()> {
+    let upstream = Simulator::start(SimulatorConfig::default())
+        .await
+        .context("start the upstream")?;
+    let plain = plain_envoy::start(upstream.addr()).await?;
+    let begun = std::time::Instant::now();
+    let tollgate = subject::tollgate(&args.tollgate, upstream.addr()).await?;
+    let first_answer = tollgate.first_answer(begun).await?;
+
+    let mut rows = Vec::new();
+    for case in cases(args.requests) {
+        if !case.name.contains(&args.only) {
+            continue;
+        }
+        rows.push(measure(&case, &plain, &tollgate, args).await?);
+    }
+    report::print(&rows, first_answer, &plain, &tollgate);
+    Ok(())
+}
+
+fn cases(requests: usize) -> Vec<Case> {
     vec![
         Case::new("1 KB", 1 << 10, Answer::Whole, requests),
         Case::new("32 KB", 32 << 10, Answer::Whole, requests / 2),
@@ -18,7 +41,7 @@ pub(crate) fn cases(requests: usize) -> Vec<Case> {
     ]
 }
 
-pub(crate) async fn measure(
+async fn measure(
     case: &Case,
     plain: &Subject,
     tollgate: &Subject,

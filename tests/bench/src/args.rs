@@ -1,0 +1,28 @@
+//! What the command line says.
+
+use clap::Parser;
+
+/// Measures Tollgate against plain Envoy.
+#[derive(Debug, Parser)]
+pub(crate) struct Args {
+    /// The tollgate binary.
+    #[arg(long, default_value = "target/release/tollgate")]
+    pub(crate) tollgate: std::path::PathBuf,
+
+    /// Rounds; each measures both gateways once, one after the other. The median ratio counts.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) rounds: usize,
+
+    /// Requests of a round at 1 KB; larger bodies get fewer.
+    #[arg(long, default_value_t = 6000)]
+    pub(crate) requests: usize,
+
+    /// Connections of the load.
+    #[arg(long, default_value_t = 16)]
+    pub(crate) connections: usize,
+
+    /// Only cases whose name contains this; `rls`: only the rate limit service;
+    /// `ledger`: only the ledger on Redis.
+    #[arg(long, default_value = "")]
+    pub(crate) only: String,
+}
