@@ -1,4 +1,4 @@
-//! The door for `fuzz/`: one stream of Envoy's out of any bytes, with its answers as bytes.
+//! The door for `fuzz/` and for tests: one stream of Envoy's out of any bytes, with its answers as bytes.
 
 use std::{pin::pin, sync::Arc};
 

@@ -10,7 +10,7 @@ mod call;
 mod convert;
 mod costs;
 mod drive;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod host;
 mod in_flight;

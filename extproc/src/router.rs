@@ -168,9 +168,9 @@ impl RouterStream {
         Ok(convert::with_metadata(answer, metadata))
     }
 
-    /// Answers the client; the exchange is over.
+    /// Answers the client; the exchange is over, and what comes behind is out of order.
     async fn refuse(&mut self, reply: Reply) -> ProcessingResponse {
-        if let Some(call) = &mut self.call {
+        if let Some(mut call) = self.call.take() {
             let end = call.exchange.lock().on_closed();
             call.conclude(end).await;
         }
@@ -181,3 +181,6 @@ impl RouterStream {
 fn out_of_order() -> Status {
     Status::failed_precondition("a message out of order")
 }
+
+#[cfg(test)]
+mod tests;
