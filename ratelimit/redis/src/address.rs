@@ -295,7 +295,12 @@ fn decode(text: &str) -> Result<String, &'static str> {
 
 /// A URL as written, but for what may be a user and a password.
 fn redact(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
+    let is_scheme = |text: &str| {
+        (text.bytes())
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+    };
+    let scheme = url.split_once("://").filter(|(text, _)| is_scheme(text));
+    match (scheme, url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://*****@{rest}"),
         (None, Some((_, rest))) => format!("*****@{rest}"),
         (_, None) => url.to_owned(),
@@ -351,6 +356,7 @@ mod tests {
             ("localhost:6379", "begins with a scheme"),
             ("http://u:geheim@h", "its scheme is one of"),
             ("u:geheim@h", "begins with a scheme"),
+            ("redis:/u:geheim@h://x", "its scheme is one of"),
             ("redis://", "names a host"),
             ("redis://u:geheim@h:99999", "ports are 1 to 65535"),
             ("redis://u:geheim@h:0", "ports are"),
