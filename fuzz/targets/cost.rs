@@ -42,8 +42,9 @@ fuzz_target!(init: allow_panics_of_the_parser(), |input: &[u8]| {
 /// The parser runs on a thread of its own because it may panic; that is a refusal, no fault.
 fn allow_panics_of_the_parser() {
     let abort = panic::take_hook();
+    let fuzzing = thread::current().id();
     panic::set_hook(Box::new(move |info| {
-        if thread::current().name() == Some("main") {
+        if thread::current().id() == fuzzing {
             abort(info);
         }
     }));

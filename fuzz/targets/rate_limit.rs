@@ -60,7 +60,8 @@ fn check(service: &Service, message: Bytes) {
         .iter()
         .any(|status| status.code() == Code::OverLimit);
     match answer.overall_code() {
-        Code::Ok => assert!(!refused, "{answer:?}"),
+        // A quota may be used up without a refusal, which the metadata then says.
+        Code::Ok => assert!(!refused || answer.dynamic_metadata.is_some(), "{answer:?}"),
         Code::OverLimit => {}
         Code::Unknown => panic!("no decision: {answer:?}"),
     }

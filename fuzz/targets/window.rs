@@ -12,7 +12,7 @@ use tollgate_bundle::WindowKind;
 use tollgate_fuzz::Settings;
 
 /// Beyond the calendar there is one window without an end.
-const CALENDAR_MS: i64 = 253_000_000_000_000;
+const CALENDAR_MS: u64 = 253_000_000_000_000;
 
 fuzz_target!(|input: &[u8]| {
     let mut settings = Settings::new(input);
@@ -25,7 +25,7 @@ fuzz_target!(|input: &[u8]| {
     let window = match parse_zone(name) {
         Ok(zone) => {
             let window = Window::containing(kind, &zone, now_ms);
-            if !matches!(kind, WindowKind::Sliding(_)) && now_ms.abs() < CALENDAR_MS {
+            if !matches!(kind, WindowKind::Sliding(_)) && now_ms.unsigned_abs() < CALENDAR_MS {
                 check_tiles(window, now_ms, |ms| Window::containing(kind, &zone, ms));
             }
             window
