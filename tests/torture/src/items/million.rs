@@ -30,6 +30,8 @@ const FAULTY_PERCENT: u64 = 12;
 const CANNED_TOKENS: u64 = 96;
 /// Between two short outages of Redis.
 const OUTAGE_EVERY: Duration = Duration::from_secs(10);
+/// Else most calls of a run would be those refused at once while Redis is away.
+const AFTER_503: Duration = Duration::from_millis(50);
 const OUTAGE: Duration = Duration::from_millis(200);
 /// Holds whose gateway could not free them expire; settlements wait for Redis.
 const SETTLE_PATIENCE: Duration = Duration::from_secs(40);
@@ -154,6 +156,10 @@ async fn connection(number: u64, plan: Arc<Plan>) {
         let (user, body, leave) = plan.request(request);
         let status = connection.chat(&user.key, &body, leave).await;
         *statuses.entry(status).or_default() += 1;
+        if status == 503 {
+            // As a client that heeds `retry-after` would, if not for as long.
+            tokio::time::sleep(AFTER_503).await;
+        }
     }
     if let Ok(mut all) = plan.statuses.lock() {
         for (status, count) in statuses {
