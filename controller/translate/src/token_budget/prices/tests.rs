@@ -1,3 +1,5 @@
+//! Price tables as people write them, good and bad.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
