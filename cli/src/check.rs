@@ -1,12 +1,8 @@
 //! `tollgate check`: everything that is wrong with manifests.
 
-use std::{collections::BTreeSet, process::ExitCode};
+use std::process::ExitCode;
 
-use tollgate_controller::{problem::Place, source::folder::Manifests};
-use tollgate_translate::{
-    ObjectRef,
-    status::{Condition, ConditionStatus},
-};
+use tollgate_controller::source::folder::Manifests;
 
 use crate::{args::CheckArgs, load, output};
 
@@ -25,30 +21,13 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     }
     let mut bad = load::has_errors(&translated.problems);
     for (object, status) in translated.statuses.iter() {
-        let all = status
-            .conditions
-            .iter()
-            .chain(
-                status
-                    .listeners
-                    .iter()
-                    .flat_map(|listener| &listener.conditions),
-            )
-            .chain(status.parents.iter().flat_map(|parent| &parent.conditions))
-            .chain(
-                status
-                    .ancestors
-                    .iter()
-                    .flat_map(|ancestor| &ancestor.conditions),
-            );
-        // A route with one parent is told the same twice: of itself, and of its parent.
-        let mut told = BTreeSet::new();
-        for condition in all.filter(|condition| is_bad(condition)) {
+        let place = translated
+            .places
+            .get(object)
+            .map_or(String::new(), |place| format!("{place}: "));
+        for trouble in status.troubles(object) {
             bad = true;
-            let line = line(object, condition, translated.places.get(object));
-            if told.insert(line.clone()) {
-                output::result(&line);
-            }
+            output::result(&format!("{place}{trouble}"));
         }
     }
     if bad {
@@ -59,38 +38,4 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         objects => format!("all {objects} objects are in effect"),
     });
     Ok(ExitCode::SUCCESS)
-}
-
-/// `routes.yaml:12: AIGatewayRoute default/llm: ResolvedRefs is False (SecretNotFound): …`
-fn line(object: &ObjectRef, condition: &Condition, place: Option<&Place>) -> String {
-    let place = place.map_or(String::new(), |place| format!("{place}: "));
-    let namespace = object
-        .namespace
-        .as_ref()
-        .map_or(String::new(), |namespace| format!("{namespace}/"));
-    format!(
-        "{place}{} {namespace}{}: {} is {:?} ({}): {}",
-        object.kind,
-        object.name,
-        condition.kind,
-        condition.status,
-        condition.reason,
-        condition.message,
-    )
-}
-
-/// Conditions that say that something was accepted are bad when false; those that warn, when true.
-fn is_bad(condition: &Condition) -> bool {
-    const WARNINGS: [&str; 4] = [
-        "Conflicted",
-        "OverlappingTLSConfig",
-        "PartiallyInvalid",
-        "Warning",
-    ];
-    let warns = WARNINGS.contains(&condition.kind);
-    match condition.status {
-        ConditionStatus::False => !warns,
-        ConditionStatus::True => warns,
-        ConditionStatus::Unknown => false,
-    }
 }

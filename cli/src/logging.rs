@@ -20,7 +20,8 @@ pub(crate) use batch::Flush;
 pub(crate) fn start(args: &LogArgs) -> anyhow::Result<Flush> {
     let (batch, flush) =
         Batch::start(Box::new(std::io::stderr())).context("start the log thread")?;
-    let filter = EnvFilter::try_new(&args.log_level)
+    // The library of the metrics says at `info` that it ends.
+    let filter = EnvFilter::try_new(format!("opentelemetry_sdk=warn,{}", args.log_level))
         .with_context(|| format!("--log-level {:?} is not a log filter", args.log_level))?;
     let json = match args.log_format {
         LogFormat::Auto => !std::io::stderr().is_terminal(),
@@ -32,7 +33,10 @@ pub(crate) fn start(args: &LogArgs) -> anyhow::Result<Flush> {
         let layer = fmt::layer().json().flatten_event(true).with_writer(batch);
         registry.with(layer).init();
     } else {
-        let layer = fmt::layer().compact().with_writer(batch);
+        let layer = fmt::layer()
+            .compact()
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_writer(batch);
         registry.with(layer).init();
     }
     Ok(flush)

@@ -3,6 +3,7 @@
 //! load → translate → merge → build, all rebuilt from the files each time; then `publish` brings
 //! it to the data planes. Nothing is told backwards but the report.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,17 @@ pub struct Report {
     pub problems: Vec<Problem>,
     /// How many objects were read.
     pub objects: usize,
+}
+
+// === impl Report ===
+
+impl Report {
+    /// What is wrong with objects, a line for each.
+    fn troubles(&self) -> impl Iterator<Item = String> {
+        self.statuses
+            .iter()
+            .flat_map(|(object, status)| status.troubles(object))
+    }
 }
 
 /// A configuration and what was said about it.
@@ -149,6 +161,15 @@ pub(crate) fn publish_report(reports: &watch::Sender<Arc<Report>>, report: Repor
         .filter(|problem| !before.problems.contains(problem))
     {
         problem.log();
+    }
+    let told_before: BTreeSet<String> = before.troubles().collect();
+    for trouble in report.troubles() {
+        if !told_before.contains(&trouble) {
+            tracing::warn!("{trouble}");
+        }
+    }
+    if report.objects == 0 {
+        tracing::warn!("there is no object that tollgate reads: nothing is served");
     }
     reports.send_replace(Arc::new(report));
 }

@@ -35,21 +35,23 @@ impl Amount {
         };
         match units {
             Some(units) if units > 0 && i64::try_from(units).is_ok() => Ok(units),
-            _ => Err(Problem::Invalid(format!(
-                "amount must be between 1 and {} {}{}; {} is not",
-                i64::MAX,
-                budget.unit(),
-                if is_money {
-                    ", written in the currency: 12.50"
-                } else {
-                    ""
-                },
-                match self {
-                    Self::Units(units) => units.to_string(),
-                    Self::Text(text) => format!("{text:?}"),
-                },
-            ))),
+            _ => Err(Problem::Invalid(self.refusal(budget, is_money))),
         }
+    }
+
+    fn refusal(&self, budget: &View<'_>, is_money: bool) -> String {
+        let written = match self {
+            Self::Units(units) => units.to_string(),
+            Self::Text(text) => format!("{text:?}"),
+        };
+        if is_money {
+            return format!(
+                "amount must be above 0 and at most {} of the currency, like 12.50; {written} is not",
+                i64::MAX / 10_i64.pow(12)
+            );
+        }
+        let (max, unit) = (i64::MAX, budget.unit());
+        format!("amount must be between 1 and {max} {unit}; {written} is not")
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod object_ref;
 pub mod reason;
+mod trouble;
 
 use std::collections::BTreeMap;
 

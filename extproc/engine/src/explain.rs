@@ -160,7 +160,9 @@ struct Asked<'a> {
 
 fn describe(explanation: &mut Explanation, rule: &CompiledRule, asked: Asked<'_>) {
     let Asked { request, body, .. } = asked;
-    let identity = match rule.admit(asked.caller) {
+    let admitted = rule.admit(asked.caller);
+    let is_known = admitted.is_ok();
+    let identity = match admitted {
         Ok(identity) => identity,
         Err(()) => {
             explanation.caller = format!(
@@ -200,6 +202,9 @@ fn describe(explanation: &mut Explanation, rule: &CompiledRule, asked: Asked<'_>
         .output_tokens_max
         .unwrap_or(rule.rule.output_tokens_default)
         .saturating_mul(request.choices);
+    if !is_known {
+        return;
+    }
     if let Err(refusal) = describe_budgets(explanation, rule, identity.as_deref(), asked) {
         explanation.caller = refusal;
     }

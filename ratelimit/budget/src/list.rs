@@ -27,7 +27,7 @@ pub struct Page {
 pub struct Entry {
     /// Who pays.
     pub subject: String,
-    /// Window, in words: `Day`, `Sliding 3600000 ms`.
+    /// Window, in words: `Day`, `Sliding 5h`.
     pub window: String,
     /// Time zone of the window.
     pub time_zone: String,

@@ -24,12 +24,27 @@ pub struct Window {
     pub end_ms: i64,
 }
 
-/// A kind in words, as operators see it: `Day`, `Sliding 3600000 ms`.
+/// A kind in words, as operators see it: `Day`, `Sliding 5h`.
 pub fn words(kind: WindowKind) -> String {
     match kind {
-        WindowKind::Sliding(span_ms) => format!("Sliding {span_ms} ms"),
+        WindowKind::Sliding(span_ms) => format!("Sliding {}", span_words(span_ms)),
         calendar => format!("{calendar:?}"),
     }
+}
+
+/// A span as manifests write it: `5h`, `1m30s`.
+fn span_words(span_ms: u64) -> String {
+    let units = [
+        (span_ms / 3_600_000, "h"),
+        (span_ms / 60_000 % 60, "m"),
+        (span_ms / 1000 % 60, "s"),
+        (span_ms % 1000, "ms"),
+    ];
+    units
+        .into_iter()
+        .filter(|(amount, _)| *amount > 0)
+        .map(|(amount, unit)| format!("{amount}{unit}"))
+        .collect()
 }
 
 // === impl Window ===

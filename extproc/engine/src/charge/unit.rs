@@ -47,21 +47,9 @@ fn decimal(amount: u64) -> String {
     }
 }
 
-/// `day`, `lifetime`, `sliding 90s`.
+/// `day`, `lifetime`, `sliding 1m30s`.
 pub(crate) fn window_text(window: WindowKind) -> String {
-    let name = match window {
-        WindowKind::Second => "second",
-        WindowKind::Minute => "minute",
-        WindowKind::Hour => "hour",
-        WindowKind::Day => "day",
-        WindowKind::Week => "week",
-        WindowKind::Month => "month",
-        WindowKind::Year => "year",
-        WindowKind::Lifetime => "lifetime",
-        WindowKind::Sliding(ms) if ms % 1000 == 0 => return format!("sliding {}s", ms / 1000),
-        WindowKind::Sliding(ms) => return format!("sliding {ms}ms"),
-    };
-    name.to_string()
+    tollgate_budget::window::words(window).to_lowercase()
 }
 
 #[cfg(test)]
@@ -81,7 +69,7 @@ mod tests {
     #[test]
     fn windows_are_written_as_words() {
         assert_eq!(window_text(WindowKind::Day), "day");
-        assert_eq!(window_text(WindowKind::Sliding(90_000)), "sliding 90s");
-        assert_eq!(window_text(WindowKind::Sliding(1_500)), "sliding 1500ms");
+        assert_eq!(window_text(WindowKind::Sliding(90_000)), "sliding 1m30s");
+        assert_eq!(window_text(WindowKind::Sliding(1_500)), "sliding 1s500ms");
     }
 }

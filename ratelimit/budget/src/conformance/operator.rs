@@ -152,7 +152,7 @@ pub async fn list_shows_what_stands_on_a_budgets_accounts(rig: &Rig<'_>) {
     };
     let a = |window| ("user:a", window, "UTC");
     expect(a("Day"), (12, 30, 0), Some(86_400_000 - 4_000));
-    expect(a("Sliding 80000 ms"), (8, 0, 0), Some(84_000));
+    expect(a("Sliding 1m20s"), (8, 0, 0), Some(84_000));
     let b = ("user:b:é{}*?", "Lifetime", "Europe/Madrid");
     expect(b, (0, 0, 9), None);
     assert!(seen.is_empty(), "{seen:?}");

@@ -401,7 +401,8 @@ fn sliding_bucket_is_a_twentieth_rounded_up() {
 #[test]
 fn kinds_in_words() {
     assert_eq!(words(WindowKind::Day), "Day");
-    assert_eq!(words(WindowKind::Sliding(3_600_000)), "Sliding 3600000 ms");
+    assert_eq!(words(WindowKind::Sliding(3_600_000)), "Sliding 1h");
+    assert_eq!(words(WindowKind::Sliding(90_500)), "Sliding 1m30s500ms");
 }
 
 #[test]
