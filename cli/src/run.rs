@@ -16,7 +16,7 @@ use tollgate_controller::{
         runtime_dir::RuntimeDir,
     },
     reconcile::Inputs,
-    standalone::{Standalone, StandaloneConfig},
+    standalone::{Applied, Standalone, StandaloneConfig},
 };
 use tollgate_extproc::{Host, HostConfig, Telemetry};
 use tollgate_xds::BuildOptions;
@@ -145,7 +145,12 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
     })
     .await?;
     let bundles = standalone.bundle.clone();
-    let routes = tokio::spawn(follow_bundles(Arc::clone(&host), limits, bundles));
+    let routes = tokio::spawn(follow_bundles(
+        Arc::clone(&host),
+        limits,
+        bundles,
+        standalone.applied.clone(),
+    ));
     let operated = Budgets {
         bundle: standalone.bundle.clone(),
         store,
@@ -244,11 +249,13 @@ async fn follow_bundles(
     host: Arc<Host>,
     limits: Arc<tollgate_ratelimit::Service>,
     mut bundles: watch::Receiver<Arc<tollgate_bundle::Bundle>>,
+    applied: watch::Sender<Applied>,
 ) {
     loop {
         let bundle = Arc::clone(&bundles.borrow_and_update());
         host.apply(&bundle);
         limits.apply(&bundle.rate_limits);
+        applied.send_replace(Some(bundle));
         if bundles.changed().await.is_err() {
             return;
         }

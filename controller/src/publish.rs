@@ -30,8 +30,12 @@ pub(crate) struct Publisher {
     snapshots: watch::Sender<Arc<Snapshot>>,
     progress: watch::Receiver<Progress>,
     bundles: watch::Sender<Arc<Bundle>>,
+    applied: watch::Receiver<Applied>,
     current: Desired,
 }
+
+/// The bundle that the engine serves; `None` until it has told for the first time.
+pub type Applied = Option<Arc<Bundle>>;
 
 /// The ends that a publisher's data planes hold.
 #[derive(Debug)]
@@ -39,6 +43,7 @@ pub(crate) struct Outlets {
     pub(crate) snapshots: watch::Receiver<Arc<Snapshot>>,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) bundles: watch::Receiver<Arc<Bundle>>,
+    pub(crate) applied: watch::Sender<Applied>,
 }
 
 // === impl Publisher ===
@@ -49,16 +54,19 @@ impl Publisher {
         let (snapshots, snapshots_rx) = watch::channel(Arc::new(Snapshot::new(&first.resources)));
         let (bundles, bundles_rx) = watch::channel(Arc::new(first.bundle.clone()));
         let (progress_tx, progress) = watch::channel(Progress::default());
+        let (applied_tx, applied) = watch::channel(None);
         let publisher = Self {
             snapshots,
             progress,
             bundles,
+            applied,
             current: first,
         };
         let outlets = Outlets {
             snapshots: snapshots_rx,
             progress: progress_tx,
             bundles: bundles_rx,
+            applied: applied_tx,
         };
         (publisher, outlets)
     }
@@ -77,9 +85,9 @@ impl Publisher {
         let (old, new) = (&self.current.resources, &next.resources);
         self.send(&rollout::additions(old, new)).await;
         let between = rollout::bundle_union(&self.current.bundle, &next.bundle);
-        self.set_bundle(between);
+        self.set_bundle(between).await;
         self.send(&rollout::switch(old, new)).await;
-        self.set_bundle(next.bundle.clone());
+        self.set_bundle(next.bundle.clone()).await;
         self.current = next;
         self.refusal()
     }
@@ -126,14 +134,31 @@ impl Publisher {
         }
     }
 
-    fn set_bundle(&self, bundle: Bundle) {
-        self.bundles.send_if_modified(|current| {
-            let changed = **current != bundle;
+    /// Hands a bundle to the engine and waits until calls that come in are served by it: nothing
+    /// may be reported as enforced before.
+    async fn set_bundle(&self, bundle: Bundle) {
+        let bundle = Arc::new(bundle);
+        let sent = self.bundles.send_if_modified(|current| {
+            let changed = **current != *bundle;
             if changed {
-                *current = Arc::new(bundle);
+                *current = Arc::clone(&bundle);
             }
             changed
         });
+        if !sent {
+            return;
+        }
+        let is_applied = |applied: &Applied| {
+            let applied = applied.as_ref();
+            applied.is_none_or(|applied| Arc::ptr_eq(applied, &bundle))
+        };
+        let mut applied = self.applied.clone();
+        if timeout(ANSWER_WAIT_MAX, applied.wait_for(is_applied))
+            .await
+            .is_err()
+        {
+            tracing::warn!("the engine has not taken over a configuration in time");
+        }
     }
 }
 

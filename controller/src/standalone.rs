@@ -14,6 +14,7 @@ use tollgate_xds::{Admin, BootstrapOptions, ServeError, bootstrap, serve};
 
 use crate::infra::admin::EnvoyAdmin;
 use crate::infra::envoy_process::{EnvoyConfig, EnvoyProcess, EnvoyState};
+pub use crate::publish::Applied;
 use crate::publish::{Outlets, Publisher};
 use crate::ready::Readiness;
 use crate::reconcile::{Inputs, Reconciler, Report, evaluate, publish_report, refused};
@@ -48,6 +49,8 @@ pub struct StandaloneConfig {
 pub struct Standalone {
     /// What the engine serves. It has its first value before this exists.
     pub bundle: watch::Receiver<Arc<Bundle>>,
+    /// Where the caller tells which of these the engine serves.
+    pub applied: watch::Sender<Applied>,
     /// What became of the manifests.
     pub report: watch::Receiver<Arc<Report>>,
     /// Whether Envoy has the configuration and its listeners are up.
@@ -96,6 +99,7 @@ impl Standalone {
                 snapshots,
                 progress,
                 bundles,
+                applied,
             },
         ) = Publisher::new(first.desired);
 
@@ -149,6 +153,7 @@ impl Standalone {
         };
         Ok(Self {
             bundle: bundles,
+            applied,
             report,
             ready,
             envoy: process.state(),

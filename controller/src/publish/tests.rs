@@ -34,6 +34,7 @@ fn envoy(outlets: Outlets) -> Arc<Mutex<Vec<[String; 3]>>> {
         mut snapshots,
         progress,
         bundles,
+        ..
     } = outlets;
     progress.send_modify(|progress| progress.streams = 1);
     let log = Arc::clone(&seen);
@@ -111,6 +112,29 @@ async fn without_an_envoy_nothing_waits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_configuration_is_in_effect_once_the_engine_serves_it() {
+    let (mut publisher, outlets) = Publisher::new(desired("a"));
+    let mut bundles = outlets.bundles.clone();
+    // It has told what it serves once, and is slow from then on.
+    let first = Arc::clone(&bundles.borrow_and_update());
+    outlets.applied.send_replace(Some(first));
+    let engine = tokio::spawn(async move {
+        while bundles.changed().await.is_ok() {
+            let bundle = Arc::clone(&bundles.borrow_and_update());
+            tokio::time::sleep(super::ANSWER_WAIT_MAX / 4).await;
+            outlets.applied.send_replace(Some(bundle));
+        }
+    });
+    let begun = tokio::time::Instant::now();
+    publisher.publish(desired("b")).await;
+    // The bundle between the two, and the new one.
+    assert_eq!(begun.elapsed(), super::ANSWER_WAIT_MAX / 2);
+    let applied = publisher.applied.borrow().clone().expect("a bundle");
+    assert_eq!(*applied, desired("b").bundle);
+    engine.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_envoy_that_never_answers_delays_a_rollout_and_does_not_stop_it() {
     let (mut publisher, outlets) = Publisher::new(desired("a"));
     outlets
@@ -127,6 +151,7 @@ async fn what_envoy_refuses_is_given_back() {
         mut snapshots,
         progress,
         bundles: _bundles,
+        ..
     } = outlets;
     progress.send_modify(|progress| progress.streams = 1);
     tokio::spawn(async move {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate_budget::Clock;
 use tollgate_secret::Secret;
 
-/// Longest hold lifetime: a day.
+/// Longest lifetime of a hold, and of the memory of a settled one: a day.
 const HOLD_LIFETIME_MS_MAX: u64 = 86_400_000;
 /// Longest wait for an answer or a connection.
 const TIMEOUT_MAX: Duration = Duration::from_secs(60);
@@ -20,6 +20,10 @@ pub struct RedisOptions {
     pub prefix: String,
     /// A hold that is neither renewed nor settled stops counting after this long: 1 ms to a day.
     pub hold_lifetime_ms: u64,
+    /// How long a settled hold is remembered, so that a settlement whose answer was lost charges
+    /// nothing when it is delivered again: at least two hold lifetimes, at most a day. Longer than
+    /// outages of the server may last; each call of that time takes some 200 bytes there.
+    pub settled_lifetime_ms: u64,
     /// Takes the place of a password in the URL.
     pub password: Option<Secret<String>>,
     /// Certificate authorities (PEM) to trust instead of the system's, for TLS.
@@ -46,6 +50,9 @@ pub enum InvalidOptions {
     /// The hold lifetime.
     #[error("hold lifetime {0} ms: it is 1 to {HOLD_LIFETIME_MS_MAX} ms")]
     HoldLifetime(u64),
+    /// The settled lifetime.
+    #[error("settled lifetime {0} ms: it is at most {HOLD_LIFETIME_MS_MAX} ms")]
+    SettledLifetime(u64),
     /// A timeout.
     #[error("{what} {}ms: it is 1 to {} ms", .given.as_millis(), TIMEOUT_MAX.as_millis())]
     Timeout {
@@ -63,6 +70,7 @@ impl Default for RedisOptions {
         Self {
             prefix: "tollgate".to_owned(),
             hold_lifetime_ms: 30_000,
+            settled_lifetime_ms: 600_000,
             password: None,
             ca_pem: None,
             connect_timeout: Duration::from_secs(2),
@@ -81,6 +89,9 @@ impl RedisOptions {
         }
         if !(1..=HOLD_LIFETIME_MS_MAX).contains(&self.hold_lifetime_ms) {
             return Err(InvalidOptions::HoldLifetime(self.hold_lifetime_ms));
+        }
+        if self.settled_lifetime_ms > HOLD_LIFETIME_MS_MAX {
+            return Err(InvalidOptions::SettledLifetime(self.settled_lifetime_ms));
         }
         for (what, given) in [
             ("connect timeout", self.connect_timeout),
@@ -113,6 +124,10 @@ mod tests {
             ),
             (|o| o.prefix.clear(), "redis prefix \"\""),
             (|o| o.hold_lifetime_ms = 0, "hold lifetime 0 ms"),
+            (
+                |o| o.settled_lifetime_ms = 86_400_001,
+                "settled lifetime 86400001 ms",
+            ),
             (
                 |o| o.response_timeout = Duration::ZERO,
                 "response timeout 0ms",

@@ -32,6 +32,7 @@ pub(crate) struct Accounts<'a> {
 pub(crate) struct Head<'a> {
     pub(crate) clock: &'a StoreClock,
     pub(crate) hold_lifetime_ms: u64,
+    pub(crate) settled_lifetime_ms: u64,
 }
 
 // === impl Accounts ===
@@ -181,6 +182,7 @@ impl Head<'_> {
             writer.time(start_ms);
             writer.figure(charged);
         }
+        writer.int(i64::try_from(self.settled_lifetime_ms).unwrap_or(i64::MAX));
         writer.into_bytes()
     }
 

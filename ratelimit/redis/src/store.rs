@@ -42,6 +42,7 @@ pub struct RedisStore {
     scripts: Scripts,
     clock: StoreClock,
     hold_lifetime_ms: u64,
+    settled_lifetime_ms: u64,
 }
 
 /// A store cannot be made of what was given.
@@ -71,6 +72,7 @@ impl RedisStore {
         let RedisOptions {
             prefix,
             hold_lifetime_ms,
+            settled_lifetime_ms,
             password,
             ca_pem,
             connect_timeout,
@@ -85,6 +87,7 @@ impl RedisStore {
             scripts: Scripts::new(),
             clock: StoreClock::new(local_clock, test_clock),
             hold_lifetime_ms,
+            settled_lifetime_ms: settled_lifetime_ms.max(hold_lifetime_ms.saturating_mul(2)),
         })
     }
 
@@ -98,6 +101,7 @@ impl RedisStore {
         Head {
             clock: &self.clock,
             hold_lifetime_ms: self.hold_lifetime_ms,
+            settled_lifetime_ms: self.settled_lifetime_ms,
         }
     }
 

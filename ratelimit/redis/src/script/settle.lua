@@ -1,7 +1,7 @@
 -- Frees a hold and charges the window of admission, once.
 --
 -- Arguments: exact, the receipt as a body, then two per account: start of the window of
--- admission, what is charged.
+-- admission, what is charged; last, how long the settlement is remembered.
 -- Answers: S time, four per account: settled, held, granted, end
 local HOLD = KEYS[n + 2]
 local ID = string.sub(HOLD, -32)
@@ -41,7 +41,7 @@ local function act()
   end
   local reply = finish('S' .. pack(unpack(t)))
   if reply and not stale and not settled then
-    local remember = 2 * r[2]
+    local remember = r[base + 3 + 2 * n]
     call('SET', HOLD, pack(now + remember) .. body, 'PX', remember)
     if till == 0 then call('ZREM', LIVE, ID) end
   end

@@ -74,7 +74,7 @@ fn keys_expire_after_their_window_and_lifetimes_do_not() {
         assert!((1..=22_000).contains(&ttl_ms("r10000", "UTC")));
         let hold = format!("tg1:{{tollgate}}:h:{}", receipt.id);
         let remembered: i64 = server.cli(&["PTTL", &hold]).parse().expect("a number");
-        assert!((1..=60_000).contains(&remembered));
+        assert!((1..=600_000).contains(&remembered));
         assert_eq!(server.cli(&["ZCARD", "tg1:{tollgate}:x"]), "0");
     });
 }

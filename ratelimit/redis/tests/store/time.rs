@@ -6,9 +6,11 @@ use tollgate_budget::{Clock, Store};
 use tollgate_bundle::WindowKind;
 use tollgate_redis::RedisOptions;
 
+use tollgate_budget::conformance::TestClock;
+
 use crate::{
     server::Server,
-    values::{account, ask, block_on, connected, granted, patient, settle, standing},
+    values::{Time, account, ask, block_on, connected, granted, patient, settle, standing},
 };
 
 fn now_ms() -> i64 {
@@ -87,5 +89,21 @@ fn short_windows_follow_the_server() {
         }
         let starts: Vec<i64> = starts.into_iter().collect();
         assert!(starts.iter().all(|start_ms| start_ms % 1_000 == 0));
+    });
+}
+
+/// A settlement whose answer was lost when the server went away is delivered again when it is back.
+#[test]
+fn settlement_is_remembered_longer_than_an_outage() {
+    let server = Server::start();
+    let time = Time::default();
+    block_on(async {
+        let store = connected(&server.url(), time.options()).await;
+        let alice = account(WindowKind::Month, "user:alice", 100);
+        let receipt = granted(&store, &ask(1, &[&alice], 20)).await;
+        settle(&store, &receipt, 12).await;
+        time.advance(9 * 60_000);
+        settle(&store, &receipt, 12).await;
+        assert_eq!(standing(&store, &alice).await, (12, 0));
     });
 }
