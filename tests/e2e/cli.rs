@@ -285,8 +285,8 @@ async fn explain_says_rule_backends_and_budgets() -> Result<()> {
     );
     let stranger = tollgate(&["explain", "-f", keyed, &chat, "--key", "sk-nobody"]).await?;
     assert!(
-        !stranger.stdout.contains("user:default/"),
-        "{}",
+        stranger.stdout.contains("refused (401)") && !stranger.stdout.contains("user:default/"),
+        "an unknown key is what refuses, not a team that it lacks: {}",
         stranger.stdout
     );
     let unknown = write(

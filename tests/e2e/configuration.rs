@@ -385,3 +385,36 @@ async fn folder_is_followed_file_by_file() -> Result<()> {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn condition_that_becomes_bad_stands_in_the_log_once() -> Result<()> {
+    let provider = simulator().await?;
+    let base = two_models(provider.addr(), provider.addr());
+    let gateway = serve(base.clone()).await?;
+    let trouble = "TokenBudget default/orphan: Enforced is False (TargetNotFound)";
+    assert!(!gateway.output().contains(trouble));
+    let orphan = "---
+apiVersion: tollgate.dev/v1alpha1
+kind: TokenBudget
+metadata: {name: orphan}
+spec:
+  targetRefs: [{group: gateway.envoyproxy.io, kind: AIGatewayRoute, name: nowhere}]
+  limits: [{tokens: 10, window: Day}]
+";
+    let with_orphan = format!("{}\n{orphan}", base.trim_end());
+    gateway.rewrite(&with_orphan)?;
+    eventually("the trouble is told", async || {
+        gateway.output().contains(trouble).then_some(())
+    })
+    .await?;
+    let client = gateway.client(None);
+    gateway
+        .rewrite(&(with_orphan + &one_model("added", "added", (provider.addr(), "gpt-4o-mini"))))?;
+    until_status(&client, "added", 200).await?;
+    assert_eq!(
+        gateway.output().matches(trouble).count(),
+        1,
+        "what is not new is not told again"
+    );
+    Ok(())
+}
