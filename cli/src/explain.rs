@@ -106,13 +106,59 @@ fn text(explanation: &Explanation) -> String {
     ));
     lines.push("budgets, all held together:".into());
     for budget in &explanation.budgets {
+        let (hold, _) = amount(budget.hold, &budget.unit);
+        let (limit, unit) = amount(budget.limit, &budget.unit);
         lines.push(format!(
-            "  {}: {} of {} {} per {} would be held for {}",
-            budget.budget, budget.hold, budget.limit, budget.unit, budget.window, budget.subject
+            "  {}: {hold} of {limit} {unit} {} would be held for {}",
+            budget.budget,
+            span(&budget.window),
+            budget.subject
         ));
     }
     if explanation.budgets.is_empty() {
         lines.push("  none".into());
     }
     lines.join("\n")
+}
+
+/// An amount and its unit as people write them: money in its currency, exactly.
+fn amount(units: u64, unit: &str) -> (String, &str) {
+    const MONEY: u64 = 1_000_000_000_000;
+    let Some(currency) = unit.strip_prefix("1e-12 ") else {
+        return (units.to_string(), unit);
+    };
+    let fraction = format!("{:012}", units % MONEY);
+    let whole = units / MONEY;
+    let text = match fraction.trim_end_matches('0') {
+        "" => whole.to_string(),
+        digits => format!("{whole}.{digits}"),
+    };
+    (text, currency)
+}
+
+/// `per day`, `in the last 5h`, `in all`.
+fn span(window: &str) -> String {
+    match window.strip_prefix("sliding ") {
+        Some(length) => format!("in the last {length}"),
+        None if window == "lifetime" => "in all".to_string(),
+        None => format!("per {window}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{amount, span};
+
+    #[test]
+    fn amounts_and_windows_read_like_a_denial() {
+        assert_eq!(
+            amount(41_015_000_000, "1e-12 USD"),
+            ("0.041015".into(), "USD")
+        );
+        assert_eq!(amount(5_000_000_000_000, "1e-12 EUR"), ("5".into(), "EUR"));
+        assert_eq!(amount(4118, "tokens"), ("4118".into(), "tokens"));
+        assert_eq!(span("day"), "per day");
+        assert_eq!(span("sliding 5h"), "in the last 5h");
+        assert_eq!(span("lifetime"), "in all");
+    }
 }
