@@ -4,7 +4,7 @@ pub(crate) mod ledger;
 
 use anyhow::Context;
 use opentelemetry::metrics::{Meter, MeterProvider};
-use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
 use prometheus::{Encoder, Registry, TextEncoder};
 
 /// The process' metrics.
@@ -28,7 +28,10 @@ impl Metrics {
             .with_registry(registry.clone())
             .build()
             .context("make the Prometheus exporter")?;
-        let provider = SdkMeterProvider::builder().with_reader(exporter).build();
+        let provider = SdkMeterProvider::builder()
+            .with_reader(exporter)
+            .with_resource(Resource::builder().with_service_name("tollgate").build())
+            .build();
         Ok(Self { registry, provider })
     }
 

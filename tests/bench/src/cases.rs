@@ -41,12 +41,7 @@ fn cases(requests: usize) -> Vec<Case> {
     ]
 }
 
-async fn measure(
-    case: &Case,
-    plain: &Subject,
-    tollgate: &Subject,
-    args: &Args,
-) -> Result<Row> {
+async fn measure(case: &Case, plain: &Subject, tollgate: &Subject, args: &Args) -> Result<Row> {
     // Warm connections, caches and allocators of both.
     for subject in [plain, tollgate] {
         load::run(case, subject, case.requests / 10 + 1, args.connections).await?;

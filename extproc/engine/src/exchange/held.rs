@@ -114,7 +114,8 @@ impl Exchange {
             let Some(threshold) = due.budget.warn_percent else {
                 continue;
             };
-            let percent = (u128::from(used) * 100)
+            // What is spent: a hold is mostly given back, and would warn too early.
+            let percent = (u128::from(entry.state.settled) * 100)
                 .checked_div(u128::from(limit))
                 .map_or(100, |percent| u64::try_from(percent).unwrap_or(u64::MAX));
             if percent >= u64::from(threshold) {

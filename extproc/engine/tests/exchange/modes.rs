@@ -70,9 +70,15 @@ fn shadow_budget_that_is_spent_serves_and_says_so() {
     host.answer(&mut exchange, 200, &host::openai_answer(9, 20));
     let record = exchange.record();
     assert_eq!(record.would_deny, [ID]);
-    assert!(record.warnings[0].is_first, "but the operator's");
+    assert!(record.warnings.is_empty(), "nothing was spent before");
     assert_eq!(record.budget, BudgetDecision::Admitted);
     assert_eq!(host.state(ID, ALICE, 10).settled, 29, "it is counted");
+    let mut second = host.exchange();
+    forward(host.chat(&mut second, Some("sk-alice"), &hello()));
+    let change = host::head(&mut second, 200, "application/json");
+    let is_told = |(name, _): &(&str, _)| *name == "x-tollgate-budget-warning";
+    assert!(!change.set_headers.iter().any(is_told), "nor is a warning");
+    assert!(second.record().warnings[0].is_first, "but the operator's");
 }
 
 #[test]
@@ -231,9 +237,9 @@ fn strict_budget_beside_an_overcommitted_one_keeps_its_worst_case() {
 
 #[test]
 fn passed_threshold_is_told_in_a_header_and_once_as_an_event() {
-    let host = Host::new(&budgeted(200, |budget| budget.warn_percent = Some(50)));
+    let host = Host::new(&budgeted(200, |budget| budget.warn_percent = Some(25)));
     let mut told = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..4 {
         let mut exchange = host.exchange();
         forward(host.chat(&mut exchange, Some("sk-alice"), &hello()));
         let change = host::head(&mut exchange, 200, "application/json");
@@ -250,15 +256,17 @@ fn passed_threshold_is_told_in_a_header_and_once_as_an_event() {
             .map(|warning| warning.is_first);
         told.push((header, is_first));
     }
-    let percent = (hello().to_string().len() + 20 + 50) / 2;
+    let at_30 = "default/daily at 30%".to_string();
+    let at_45 = "default/daily at 45%".to_string();
     assert_eq!(
-        told[0].0,
-        Some(format!("default/daily at {percent}%")),
-        "what is held counts"
-    );
-    assert_eq!(
-        told.iter().map(|told| told.1).collect::<Vec<_>>(),
-        [Some(true), Some(false), Some(false)]
+        told,
+        [
+            (None, None),
+            (None, None),
+            (Some(at_30), Some(true)),
+            (Some(at_45), Some(false))
+        ],
+        "30 tokens of 200 each; what is held does not count"
     );
 
     let quiet = Host::new(&budgeted(100_000, |budget| budget.warn_percent = Some(50)));
