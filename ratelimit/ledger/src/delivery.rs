@@ -81,8 +81,10 @@ impl Ledger {
 
     /// Delivers the first settlements; waits after a failure.
     async fn deliver(&self, pace: &mut Pace) {
-        // While the breaker is open the pauses below see to it that the store has its peace.
-        let pass = self.breaker.admit().ok();
+        // While the breaker is open the pauses below see to it that the store has its peace. The
+        // right to probe is left to those who give it back sooner than a delivery may take.
+        let was_open = self.breaker.is_open();
+        let pass = (!was_open).then(|| self.breaker.admit().ok()).flatten();
         let batch = self.queue.first(pace.batch);
         let attempts = join_all(batch.iter().map(|queued| self.attempt(queued))).await;
         let mut slowest = Duration::ZERO;
@@ -103,6 +105,8 @@ impl Ledger {
                 Some(error) => pass.failed(&error.to_string()),
                 None => pass.answered_after(slowest, self.config.decision_deadline),
             }
+        } else if was_open && why.is_none() {
+            self.probe().await;
         }
         // One that the store does not take must not keep back those that it would.
         if !self.breaker.is_open() {
