@@ -64,7 +64,7 @@ fn virtual_host<'g>(gateway: &'g Gateway, host: &str) -> Option<&'g VirtualHost>
     gateway
         .listeners
         .iter()
-        .flat_map(|listener| &listener.virtual_hosts)
+        .flat_map(tollgate_ir::Listener::virtual_hosts)
         .filter(|candidate| candidate.ai.is_some())
         .filter_map(|candidate| {
             let precision = match &candidate.hostname {

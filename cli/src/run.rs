@@ -69,7 +69,7 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
     let listeners = load::translated(&manifests, &options).gateway.listeners;
     let addresses: Vec<_> = listeners
         .iter()
-        .map(|listener| SocketAddr::new(listener.address, listener.port))
+        .map(|listener| SocketAddr::new(listener.address, listener.bind_port))
         .collect();
     require_free(&addresses)?;
     let admin_address = SocketAddr::new(args.admin_bind, args.admin_port);

@@ -43,8 +43,8 @@ pub fn merge_gateways(ir: &ir::Ir) -> (ir::Gateway, Vec<Problem>) {
 /// provider: with the wrong translation and with somebody else's key.
 fn pin_clusters(mut listener: ir::Listener) -> ir::Listener {
     let scopes = listener
-        .virtual_hosts
-        .iter_mut()
+        .http_mut()
+        .flat_map(|http| &mut http.virtual_hosts)
         .filter_map(|host| host.ai.as_mut());
     for rule in scopes.flat_map(|scope| &mut scope.rules) {
         let backends = &rule.rule.backends;
@@ -93,7 +93,8 @@ mod tests {
                 name: format!("{name}/{port}"),
                 address: IpAddr::V4(Ipv4Addr::LOCALHOST),
                 port: *port,
-                virtual_hosts: Vec::new(),
+                bind_port: *port,
+                traffic: ir::Traffic::Http(ir::HttpTraffic::default()),
             })
             .collect();
         let consumers = [(name.to_string(), Vec::new())].into();

@@ -2,9 +2,11 @@
 //!
 //! A new kind is a row here, a variant of [`Object`], and (if it is ours) a row in `crd`.
 
+use gateway_api::apis::standard::backendtlspolicies::BackendTlsPolicy;
 use gateway_api::experimental::{
-    gatewayclasses::GatewayClass, gateways::Gateway, httproutes::HttpRoute,
-    referencegrants::ReferenceGrant,
+    gatewayclasses::GatewayClass, gateways::Gateway, grpcroutes::GrpcRoute, httproutes::HttpRoute,
+    listenersets::ListenerSet, referencegrants::ReferenceGrant, tcproutes::TcpRoute,
+    tlsroutes::TlsRoute, udproutes::UdpRoute,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
@@ -45,7 +47,7 @@ pub enum Scope {
     Namespaced,
 }
 
-pub(crate) const COUNT: usize = 18;
+pub(crate) const COUNT: usize = 24;
 
 /// Every kind that Tollgate reads.
 pub static KINDS: [Kind; COUNT] = [
@@ -131,6 +133,60 @@ pub static KINDS: [Kind; COUNT] = [
         scope: Scope::Namespaced,
         definition: Some(ReferenceGrant::crd),
         read: |value| typed(value, Object::ReferenceGrant),
+    },
+    Kind {
+        group: GATEWAY_API_GROUP,
+        versions: &["v1"],
+        kind: "GRPCRoute",
+        plural: "grpcroutes",
+        scope: Scope::Namespaced,
+        definition: Some(GrpcRoute::crd),
+        read: |value| typed(value, Object::GrpcRoute),
+    },
+    Kind {
+        group: GATEWAY_API_GROUP,
+        versions: &["v1", "v1alpha3", "v1alpha2"],
+        kind: "TLSRoute",
+        plural: "tlsroutes",
+        scope: Scope::Namespaced,
+        definition: Some(TlsRoute::crd),
+        read: |value| typed(value, Object::TlsRoute),
+    },
+    Kind {
+        group: GATEWAY_API_GROUP,
+        versions: &["v1", "v1alpha2"],
+        kind: "TCPRoute",
+        plural: "tcproutes",
+        scope: Scope::Namespaced,
+        definition: Some(TcpRoute::crd),
+        read: |value| typed(value, Object::TcpRoute),
+    },
+    Kind {
+        group: GATEWAY_API_GROUP,
+        versions: &["v1", "v1alpha2"],
+        kind: "UDPRoute",
+        plural: "udproutes",
+        scope: Scope::Namespaced,
+        definition: Some(UdpRoute::crd),
+        read: |value| typed(value, Object::UdpRoute),
+    },
+    Kind {
+        group: GATEWAY_API_GROUP,
+        versions: &["v1"],
+        kind: "ListenerSet",
+        plural: "listenersets",
+        scope: Scope::Namespaced,
+        definition: Some(ListenerSet::crd),
+        read: |value| typed(value, Object::ListenerSet),
+    },
+    Kind {
+        group: GATEWAY_API_GROUP,
+        versions: &["v1", "v1alpha3"],
+        kind: "BackendTLSPolicy",
+        plural: "backendtlspolicies",
+        scope: Scope::Namespaced,
+        definition: Some(BackendTlsPolicy::crd),
+        read: |value| typed(value, Object::BackendTlsPolicy),
     },
     // Envoy Gateway, and the compact AI route beside it.
     Kind {

@@ -7,9 +7,11 @@ mod metadata;
 use std::fmt;
 use std::sync::OnceLock;
 
+use gateway_api::apis::standard::backendtlspolicies::BackendTlsPolicy;
 use gateway_api::experimental::{
-    gatewayclasses::GatewayClass, gateways::Gateway, httproutes::HttpRoute,
-    referencegrants::ReferenceGrant,
+    gatewayclasses::GatewayClass, gateways::Gateway, grpcroutes::GrpcRoute, httproutes::HttpRoute,
+    listenersets::ListenerSet, referencegrants::ReferenceGrant, tcproutes::TcpRoute,
+    tlsroutes::TlsRoute, udproutes::UdpRoute,
 };
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -41,6 +43,12 @@ pub enum Object {
     Gateway(Box<Gateway>),
     HttpRoute(Box<HttpRoute>),
     ReferenceGrant(Box<ReferenceGrant>),
+    GrpcRoute(Box<GrpcRoute>),
+    TlsRoute(Box<TlsRoute>),
+    TcpRoute(Box<TcpRoute>),
+    UdpRoute(Box<UdpRoute>),
+    ListenerSet(Box<ListenerSet>),
+    BackendTlsPolicy(Box<BackendTlsPolicy>),
     Backend(Box<Backend>),
     BackendTrafficPolicy(Box<BackendTrafficPolicy>),
     CompactAIGatewayRoute(Box<CompactAIGatewayRoute>),
@@ -229,6 +237,12 @@ impl Object {
             Self::Gateway(object) => &object.metadata,
             Self::HttpRoute(object) => &object.metadata,
             Self::ReferenceGrant(object) => &object.metadata,
+            Self::GrpcRoute(object) => &object.metadata,
+            Self::TlsRoute(object) => &object.metadata,
+            Self::TcpRoute(object) => &object.metadata,
+            Self::UdpRoute(object) => &object.metadata,
+            Self::ListenerSet(object) => &object.metadata,
+            Self::BackendTlsPolicy(object) => &object.metadata,
             Self::Backend(object) => &object.metadata,
             Self::BackendTrafficPolicy(object) => &object.metadata,
             Self::CompactAIGatewayRoute(object) => &object.metadata,
@@ -254,6 +268,12 @@ impl Object {
             Self::Gateway(_) => (GATEWAY_API_GROUP, "Gateway"),
             Self::HttpRoute(_) => (GATEWAY_API_GROUP, "HTTPRoute"),
             Self::ReferenceGrant(_) => (GATEWAY_API_GROUP, "ReferenceGrant"),
+            Self::GrpcRoute(_) => (GATEWAY_API_GROUP, "GRPCRoute"),
+            Self::TlsRoute(_) => (GATEWAY_API_GROUP, "TLSRoute"),
+            Self::TcpRoute(_) => (GATEWAY_API_GROUP, "TCPRoute"),
+            Self::UdpRoute(_) => (GATEWAY_API_GROUP, "UDPRoute"),
+            Self::ListenerSet(_) => (GATEWAY_API_GROUP, "ListenerSet"),
+            Self::BackendTlsPolicy(_) => (GATEWAY_API_GROUP, "BackendTLSPolicy"),
             Self::Backend(_) => (envoy_gateway::GROUP, "Backend"),
             Self::BackendTrafficPolicy(_) => (envoy_gateway::GROUP, "BackendTrafficPolicy"),
             Self::CompactAIGatewayRoute(_) => (envoy_gateway::GROUP, "AIGatewayRoute"),

@@ -3,20 +3,20 @@
 //! What the engine is told stands in the contract's own types ([`tollgate_bundle::Rule`]);
 //! beside it stands what only the proxy needs: addresses, timeouts, retries.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tollgate_bundle::{Bundle, Rule, Scope};
 
-use crate::{Destination, Gateway, RateLimits, Retry, Timeouts, VirtualHost, rate_limit};
+use crate::{Destination, Gateway, Listener, RateLimits, Retry, Timeouts, VirtualHost, rate_limit};
 
 /// LLM traffic of one virtual host.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AiScope {
     /// In order of precedence: the first that matches wins.
     pub rules: Vec<AiRule>,
 }
 
 /// One way to serve a set of models.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AiRule {
     /// What the engine is told.
     pub rule: Rule,
@@ -28,7 +28,7 @@ pub struct AiRule {
     /// When the next backend is tried.
     pub retry: Retry,
     /// How many requests are served per unit of time.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limits: Option<RateLimits>,
 }
 
@@ -38,7 +38,7 @@ impl Gateway {
         let scopes = self
             .listeners
             .iter()
-            .flat_map(|listener| &listener.virtual_hosts)
+            .flat_map(Listener::virtual_hosts)
             .filter_map(|host| host.ai.as_ref().map(|ai| (host.name.clone(), ai)))
             .map(|(name, ai)| {
                 let rules = ai.rules.iter().map(|rule| rule.rule.clone()).collect();
@@ -52,7 +52,7 @@ impl Gateway {
             rate_limits: rate_limit::contracts(
                 self.listeners
                     .iter()
-                    .flat_map(|listener| &listener.virtual_hosts)
+                    .flat_map(Listener::virtual_hosts)
                     .flat_map(VirtualHost::rate_limits),
             ),
         }

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::Certificate;
 
 /// A set of equal endpoints.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Destination {
     /// Sorted. Empty: nobody is ready, which answers 503.
     pub endpoints: Vec<Endpoint>,
@@ -16,7 +18,7 @@ pub struct Destination {
 }
 
 /// One address.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Endpoint {
     /// Address or name.
     pub host: Host,
@@ -27,7 +29,7 @@ pub struct Endpoint {
 }
 
 /// Address or name of an endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Host {
     /// Resolved by DNS in the proxy.
     Dns(String),
@@ -36,16 +38,31 @@ pub enum Host {
 }
 
 /// How TLS to an endpoint is verified.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpstreamTls {
     /// Server name that is sent and verified.
     pub sni: String,
     /// Who is trusted.
     pub ca: TrustedCa,
+    /// Names of which the server's certificate must have one; empty asks for `sni`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subject_alt_names: Vec<SubjectAltName>,
+    /// What is shown to a server that asks for a certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<Certificate>,
+}
+
+/// A name in a certificate (RFC 5280 section 4.2.1.6).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SubjectAltName {
+    /// A host name; a leading `*.` stands for one label.
+    Dns(String),
+    /// A URI, such as a SPIFFE id.
+    Uri(String),
 }
 
 /// Certificate authorities trusted for a destination.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TrustedCa {
     /// Nothing is verified: the user asked for it (`insecureSkipVerify`).
     Insecure,
@@ -56,7 +73,7 @@ pub enum TrustedCa {
 }
 
 /// Protocol spoken to endpoints.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UpstreamProtocol {
     /// HTTP/1.1
     #[default]

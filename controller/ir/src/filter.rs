@@ -1,9 +1,11 @@
 //! What is done to a request or an answer on its way (Gateway API HTTPRouteFilter).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::Destination;
 
 /// One filter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Filter {
     /// Changes headers of the request.
     RequestHeaders(HeaderModifier),
@@ -11,10 +13,51 @@ pub enum Filter {
     ResponseHeaders(HeaderModifier),
     /// Changes host or path before the request goes upstream.
     UrlRewrite(UrlRewrite),
+    /// Sends a copy elsewhere; nobody waits for its answer.
+    Mirror(Mirror),
+    /// Lets scripts of other origins ask.
+    Cors(Cors),
+}
+
+/// Where copies of requests go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mirror {
+    /// `httproute/namespace/name/rule/i/mirror/k`: the name of its cluster.
+    pub name: String,
+    /// Where it is. A mirror that cannot be reached is left out, and a condition says so.
+    pub destination: Destination,
+    /// Share of the requests that are copied.
+    pub fraction: Fraction,
+}
+
+/// `numerator / denominator`, from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fraction {
+    /// At most `denominator`.
+    pub numerator: u32,
+    /// At least 1.
+    pub denominator: u32,
+}
+
+/// Cross-origin resource sharing (Fetch standard, section 3.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cors {
+    /// Origins that may ask: `https://a.example`, `https://*.example` or `*`.
+    pub allow_origins: Vec<String>,
+    /// Methods; `*` is any.
+    pub allow_methods: Vec<String>,
+    /// Request headers; `*` is any.
+    pub allow_headers: Vec<String>,
+    /// Answer headers that a script may read; `*` is any.
+    pub expose_headers: Vec<String>,
+    /// Whether cookies and keys may come along.
+    pub allow_credentials: bool,
+    /// How long the answer to a preflight holds; `None` leaves it to the browser.
+    pub max_age_s: Option<u32>,
 }
 
 /// Header changes, applied in this order: remove, set, add.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeaderModifier {
     /// Appended to what is there.
     pub add: Vec<(String, String)>,
@@ -25,7 +68,7 @@ pub struct HeaderModifier {
 }
 
 /// Host and path changes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UrlRewrite {
     /// New `Host`.
     pub hostname: Option<String>,
@@ -34,7 +77,7 @@ pub struct UrlRewrite {
 }
 
 /// A path change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PathRewrite {
     /// The whole path becomes this.
     Full(String),
@@ -43,7 +86,7 @@ pub enum PathRewrite {
 }
 
 /// A redirect answered by the gateway.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redirect {
     /// `http` or `https`; `None` keeps it.
     pub scheme: Option<String>,

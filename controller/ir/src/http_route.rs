@@ -1,11 +1,11 @@
 //! Plain HTTP routing (Gateway API HTTPRoute): match → filters → action.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Destination, Filter, RateLimits, Redirect};
 
 /// One match of one rule of a route, on one virtual host.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HttpRoute {
     /// `httproute/namespace/name/rule/i/match/j`: unique in its virtual host.
     pub name: String,
@@ -15,17 +15,20 @@ pub struct HttpRoute {
     pub filters: Vec<Filter>,
     /// What is done.
     pub action: HttpAction,
+    /// Whether a client may go on to WebSocket (RFC 6455).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub websocket: bool,
     /// How long it may take.
     pub timeouts: Timeouts,
     /// What is tried again.
     pub retry: Option<Retry>,
     /// How many requests are served per unit of time.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limits: Option<RateLimits>,
 }
 
 /// Conditions that must all hold.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpMatch {
     /// Path of the request, without its query.
     pub path: PathMatch,
@@ -38,7 +41,7 @@ pub struct HttpMatch {
 }
 
 /// A condition on the path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PathMatch {
     /// Equal.
     Exact(String),
@@ -50,7 +53,7 @@ pub enum PathMatch {
 }
 
 /// A condition on a header; the name is lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeaderMatch {
     /// Lower-case name.
     pub name: String,
@@ -59,7 +62,7 @@ pub struct HeaderMatch {
 }
 
 /// A condition on a query parameter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueryMatch {
     /// Name, case-sensitive.
     pub name: String,
@@ -68,7 +71,7 @@ pub struct QueryMatch {
 }
 
 /// A condition on a text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TextMatch {
     /// Equal.
     Exact(String),
@@ -77,7 +80,7 @@ pub enum TextMatch {
 }
 
 /// What is done with a request.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum HttpAction {
     /// Answer with this status and no upstream.
     Fail {
@@ -93,7 +96,7 @@ pub enum HttpAction {
 }
 
 /// A backend and its share.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WeightedBackend {
     /// `httproute/namespace/name/rule/i/backend/k`: the name of its cluster.
     pub name: String,
@@ -106,7 +109,7 @@ pub struct WeightedBackend {
 }
 
 /// A backend that cannot be used: a value, so that weights stay right.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvalidBackend {
     /// Status it answers with: 500 as Gateway API asks.
     pub status: u16,
@@ -115,7 +118,7 @@ pub struct InvalidBackend {
 }
 
 /// Times a request may take; `None` is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timeouts {
     /// The whole request, retries included, in milliseconds.
     pub request_ms: Option<u64>,
@@ -126,7 +129,7 @@ pub struct Timeouts {
 }
 
 /// What is tried again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retry {
     /// Attempts after the first.
     pub retries: u32,
@@ -139,7 +142,7 @@ pub struct Retry {
 }
 
 /// A failure that is tried again.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RetryTrigger {
     /// No connection could be made.
     ConnectFailure,

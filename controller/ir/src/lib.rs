@@ -12,36 +12,44 @@ mod filter;
 mod http_route;
 mod listener;
 mod rate_limit;
+mod stream_route;
+mod tls;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tollgate_bundle::{Budget, Consumer};
 
 pub use ai_route::{AiRule, AiScope};
-pub use destination::{Destination, Endpoint, Host, TrustedCa, UpstreamProtocol, UpstreamTls};
-pub use filter::{Filter, HeaderModifier, PathRewrite, Redirect, UrlRewrite};
+pub use destination::{
+    Destination, Endpoint, Host, SubjectAltName, TrustedCa, UpstreamProtocol, UpstreamTls,
+};
+pub use filter::{
+    Cors, Filter, Fraction, HeaderModifier, Mirror, PathRewrite, Redirect, UrlRewrite,
+};
 pub use http_route::{
     HeaderMatch, HttpAction, HttpMatch, HttpRoute, InvalidBackend, PathMatch, QueryMatch, Retry,
     RetryTrigger, TextMatch, Timeouts, WeightedBackend,
 };
-pub use listener::{Hostname, Listener, VirtualHost};
+pub use listener::{Hostname, HttpTraffic, Listener, TlsAction, TlsChain, Traffic, VirtualHost};
 pub use rate_limit::{
     Bucket, Cidr, Cost, Criterion, FieldTest, GlobalLimit, HeaderVisibility, LocalLimit,
     LocalLimits, MetadataKey, Polarity, RATE_LIMIT_DOMAIN, RateLimits,
 };
+pub use stream_route::{StreamBackend, StreamRoute};
+pub use tls::{Certificate, ClientValidation, ClientValidationMode, DownstreamTls};
 
 /// Everything that all gateways of this controller shall do.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ir {
     /// By `namespace/name` of the Gateway.
     pub gateways: BTreeMap<String, Gateway>,
 }
 
 /// One Gateway: a fleet of proxies with one configuration.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Gateway {
-    /// One for each port; listeners of the Gateway that share a port are merged here.
+    /// One for each port and protocol; listeners of the Gateway that share a port are merged here.
     pub listeners: Vec<Listener>,
     /// Consumers with keys, by namespace; a namespace that is absent serves anonymous callers.
     pub consumers: BTreeMap<String, Vec<Consumer>>,

@@ -1,29 +1,91 @@
-//! A port, and the host names served on it.
+//! A port of a Gateway, and what is served there.
 
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{AiScope, HttpRoute, RateLimits};
+use crate::{AiScope, DownstreamTls, HttpRoute, RateLimits, StreamRoute};
 
-/// One HTTP port of a Gateway.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// One port of a Gateway; TCP and UDP ports of one number are two.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Listener {
-    /// `namespace/gateway/port`: unique in the IR, the name of the xDS listener and of its route
-    /// configuration.
+    /// `namespace/gateway/port`, with `/udp` behind it for UDP: unique in the IR, the name of the
+    /// xDS listener.
     pub name: String,
     /// Address to bind.
     pub address: IpAddr,
-    /// Port to bind.
+    /// Port that clients use.
     pub port: u16,
+    /// Port that the proxy binds: another one where it has no right to `port`.
+    pub bind_port: u16,
+    /// What is served.
+    pub traffic: Traffic,
+}
+
+/// What a port serves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Traffic {
+    /// HTTP without TLS.
+    Http(HttpTraffic),
+    /// By the server name of the TLS handshake; sorted, most specific first, one entry for each
+    /// server name. A handshake with no such name is closed.
+    Tls(Vec<TlsChain>),
+    /// Connections, as they are.
+    Tcp(StreamRoute),
+    /// Datagrams; a session is a client's address and port.
+    Udp(StreamRoute),
+}
+
+/// HTTP on a port, or behind one server name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HttpTraffic {
+    /// Name of the route configuration: unique in the IR.
+    pub name: String,
     /// Sorted by host name, most specific first; one entry for each host name.
     pub virtual_hosts: Vec<VirtualHost>,
+    /// Host names that other listeners of this port serve, so that a request for one has come
+    /// over the wrong connection (421, RFC 9110 section 15.5.20). Sorted; none of them is in
+    /// `virtual_hosts`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub misdirected: Vec<Hostname>,
+}
+
+/// What is done with the connections for one server name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TlsChain {
+    /// `listener-name/hostname`: unique in the IR.
+    pub name: String,
+    /// Server name that selects it; `Any` also takes handshakes without one.
+    pub server_name: Hostname,
+    /// What is done.
+    pub action: TlsAction,
+}
+
+/// What is done with a TLS connection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum TlsAction {
+    /// Ended here; HTTP inside.
+    Https {
+        /// How it is ended.
+        tls: DownstreamTls,
+        /// What is served.
+        http: HttpTraffic,
+    },
+    /// Ended here; the bytes inside go on.
+    Terminate {
+        /// How it is ended.
+        tls: DownstreamTls,
+        /// Where they go.
+        route: StreamRoute,
+    },
+    /// Goes on as it is.
+    Passthrough(StreamRoute),
 }
 
 /// One host name (or wildcard) and what is served there.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VirtualHost {
-    /// `listener-name/hostname`: unique in the IR.
+    /// `route-configuration-name/hostname`: unique in the IR.
     pub name: String,
     /// Host names that select it.
     pub hostname: Hostname,
@@ -34,7 +96,7 @@ pub struct VirtualHost {
 }
 
 /// A host name of Gateway API: exact, `*.` wildcard (one or more labels), or any.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Hostname {
     /// `api.example.com`
     Exact(String),
@@ -42,6 +104,63 @@ pub enum Hostname {
     Suffix(String),
     /// `*`
     Any,
+}
+
+// === impl Listener ===
+
+impl Listener {
+    /// All HTTP traffic of this port: one, or one for each server name.
+    pub fn http(&self) -> impl Iterator<Item = &HttpTraffic> {
+        let (plain, chains) = match &self.traffic {
+            Traffic::Http(http) => (Some(http), [].as_slice()),
+            Traffic::Tls(chains) => (None, chains.as_slice()),
+            Traffic::Tcp(_) | Traffic::Udp(_) => (None, [].as_slice()),
+        };
+        plain
+            .into_iter()
+            .chain(chains.iter().filter_map(TlsChain::http))
+    }
+
+    /// The same, to change it.
+    pub fn http_mut(&mut self) -> impl Iterator<Item = &mut HttpTraffic> {
+        let (plain, chains) = match &mut self.traffic {
+            Traffic::Http(http) => (Some(http), [].as_mut_slice()),
+            Traffic::Tls(chains) => (None, chains.as_mut_slice()),
+            Traffic::Tcp(_) | Traffic::Udp(_) => (None, [].as_mut_slice()),
+        };
+        plain
+            .into_iter()
+            .chain(chains.iter_mut().filter_map(TlsChain::http_mut))
+    }
+
+    /// Moves it to another port, for clients and for the proxy.
+    pub fn set_port(&mut self, port: u16) {
+        self.port = port;
+        self.bind_port = port;
+    }
+
+    /// All host names of this port with what is served there.
+    pub fn virtual_hosts(&self) -> impl Iterator<Item = &VirtualHost> {
+        self.http().flat_map(|http| &http.virtual_hosts)
+    }
+}
+
+// === impl TlsChain ===
+
+impl TlsChain {
+    fn http(&self) -> Option<&HttpTraffic> {
+        match &self.action {
+            TlsAction::Https { http, .. } => Some(http),
+            TlsAction::Terminate { .. } | TlsAction::Passthrough(_) => None,
+        }
+    }
+
+    fn http_mut(&mut self) -> Option<&mut HttpTraffic> {
+        match &mut self.action {
+            TlsAction::Https { http, .. } => Some(http),
+            TlsAction::Terminate { .. } | TlsAction::Passthrough(_) => None,
+        }
+    }
 }
 
 // === impl VirtualHost ===

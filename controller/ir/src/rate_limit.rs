@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tollgate_bundle::{DescriptorEntry, RateLimit, WindowKind};
 
 use crate::{PathMatch, TextMatch};
@@ -23,7 +23,7 @@ const CHARGE_KEY: &str = "charge";
 const HOLDS: &str = "holds";
 
 /// The rate limits of a route.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateLimits {
     /// Counted by the rate limit service; all that a request meets apply.
     pub global: Vec<GlobalLimit>,
@@ -32,7 +32,7 @@ pub struct RateLimits {
 }
 
 /// A limit that all proxies share.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GlobalLimit {
     /// `namespace/policy/rule`, and the route where routes do not share it: names the counter.
     pub id: String,
@@ -55,7 +55,7 @@ pub struct GlobalLimit {
 }
 
 /// Limits that each proxy counts alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalLimits {
     /// For requests that none of `rules` selects; `None` is no limit.
     pub otherwise: Option<Bucket>,
@@ -66,7 +66,7 @@ pub struct LocalLimits {
 }
 
 /// A limit that each proxy counts alone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalLimit {
     /// `namespace/policy/rule`
     pub id: String,
@@ -83,7 +83,7 @@ pub struct LocalLimit {
 }
 
 /// Requests per span of time, filled up steadily.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bucket {
     /// How many; at least 1.
     pub requests: u32,
@@ -92,7 +92,7 @@ pub struct Bucket {
 }
 
 /// A condition on a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Criterion {
     /// A header (lower-case name) is as `test` says.
     Header {
@@ -119,7 +119,7 @@ pub enum Criterion {
 }
 
 /// What must be true of a header or a query parameter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FieldTest {
     /// It is there, or is not.
     Present(Polarity),
@@ -130,7 +130,7 @@ pub enum FieldTest {
 }
 
 /// Whether a condition is meant as it stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Polarity {
     /// It must hold.
     Is,
@@ -139,7 +139,7 @@ pub enum Polarity {
 }
 
 /// A range of addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cidr {
     /// Any address of the range.
     pub address: IpAddr,
@@ -148,7 +148,7 @@ pub struct Cidr {
 }
 
 /// What something counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cost {
     /// This much.
     Number(u64),
@@ -157,7 +157,7 @@ pub enum Cost {
 }
 
 /// A value of the proxy's dynamic metadata.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MetadataKey {
     /// Namespace.
     pub namespace: String,
@@ -166,7 +166,7 @@ pub struct MetadataKey {
 }
 
 /// Whether answers have `x-ratelimit-*` headers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HeaderVisibility {
     /// They do.
     #[default]

@@ -174,6 +174,8 @@ fn build_tls(
     Ok(ir::UpstreamTls {
         sni: server_name(tls, endpoints)?,
         ca,
+        subject_alt_names: Vec::new(),
+        client_certificate: None,
     })
 }
 

@@ -58,6 +58,8 @@ impl BaseUrl {
                     ir::Host::Ip(address) => address.to_string(),
                 },
                 ca: ir::TrustedCa::System,
+                subject_alt_names: Vec::new(),
+                client_certificate: None,
             }),
         };
         ir::Destination {

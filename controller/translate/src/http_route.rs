@@ -172,6 +172,7 @@ impl RouteDraft {
                 matches,
                 filters: filters.filters.clone(),
                 action: action.clone(),
+                websocket: false,
                 timeouts,
                 retry: retry.clone(),
                 rate_limits: None,

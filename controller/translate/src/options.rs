@@ -44,9 +44,23 @@ pub struct Standalone {
     pub provider_urls: BTreeMap<String, BaseUrl>,
 }
 
+/// Added to a privileged port where the proxy has no right to it, as Envoy Gateway does.
+const PRIVILEGED_PORT_SHIFT: u16 = 10_000;
+/// The first port that anybody may bind.
+const UNPRIVILEGED_PORT_MIN: u16 = 1_024;
+
 // === impl Options ===
 
 impl Options {
+    /// The port that a proxy binds for a port that clients use: in a cluster a Service stands
+    /// between them, and the proxy runs without privileges.
+    pub(crate) fn bind_port(&self, port: u16) -> u16 {
+        match self.mode {
+            Mode::Cluster if port < UNPRIVILEGED_PORT_MIN => port + PRIVILEGED_PORT_SHIFT,
+            Mode::Cluster | Mode::Standalone(_) => port,
+        }
+    }
+
     /// The settings of a machine of our own, if this is one.
     pub(crate) fn standalone(&self) -> Option<&Standalone> {
         match &self.mode {

@@ -57,7 +57,7 @@ fn build_gateway(
     let mut gateway = Gateway::default();
     let hosts = listeners
         .iter()
-        .flat_map(|listener| &listener.virtual_hosts);
+        .flat_map(tollgate_ir::Listener::virtual_hosts);
     let rules = hosts
         .filter_map(|host| host.ai.as_ref())
         .flat_map(|scope| &scope.rules);

@@ -73,19 +73,21 @@ pub fn build(gateway: &ir::Gateway, options: &BuildOptions) -> Resources {
     } = gateway;
     let mut resources = Resources::default();
     for listener in listeners {
-        let name = listener.name.clone();
-        let built = listener::build_listener(listener, options);
-        resources.listeners.insert(name.clone(), built);
-        let routes = virtual_host::build_route_configuration(listener, options);
-        resources.routes.insert(name, routes);
-        for host in &listener.virtual_hosts {
+        let ir::Traffic::Http(http) = &listener.traffic else {
+            continue;
+        };
+        let built = listener::build_listener(listener, http, options);
+        resources.listeners.insert(listener.name.clone(), built);
+        let routes = virtual_host::build_route_configuration((listener, http), options);
+        resources.routes.insert(http.name.clone(), routes);
+        for host in &http.virtual_hosts {
             add_backends(&mut resources, host, options);
         }
     }
-    let ai = listeners.iter().any(listener::has_ai);
-    let limited = |listener| rate_limit::Kinds::of_listener(listener).global;
+    let traffic = || listeners.iter().flat_map(ir::Listener::http);
+    let ai = traffic().any(listener::has_ai);
     let extproc = ai.then(|| ext_proc::build_clusters(options));
-    let ratelimit = listeners.iter().any(limited);
+    let ratelimit = traffic().any(|http| rate_limit::Kinds::of_http(http).global);
     let ratelimit = ratelimit.then(|| rate_limit::build_cluster(options));
     for cluster in extproc.into_iter().flatten().chain(ratelimit) {
         resources.clusters.insert(cluster.name.clone(), cluster);

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What each subject may spend per window, on every rule or backend that names this budget.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budget {
     /// `namespace/name` of the object it was written in.
     pub id: String,
@@ -24,7 +24,7 @@ pub struct Budget {
 }
 
 /// One limit of a budget.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
     /// Units of the budget's meter per window, at most `i64::MAX`; 0 refuses the first request.
     /// For [`Meter::Money`] millionths of a micro-unit (10⁻¹² of the currency).
@@ -36,7 +36,9 @@ pub struct Limit {
 }
 
 /// Which span of time counts towards one limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub enum WindowKind {
     /// Starts with each second.
     Second,
@@ -61,7 +63,7 @@ pub enum WindowKind {
 }
 
 /// Who pays. A subject comes only from a verified source, never from what a client may write.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Subject {
     /// The consumer; all anonymous callers together are one user.
     User,
@@ -87,7 +89,7 @@ pub enum Subject {
 }
 
 /// What a budget counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Meter {
     /// Input and output tokens.
     Total,
@@ -110,7 +112,7 @@ pub enum Meter {
 }
 
 /// What tokens cost.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriceTable {
     /// Shown to people: `USD`.
     pub currency: String,
@@ -120,7 +122,7 @@ pub struct PriceTable {
 }
 
 /// Prices of one model, each in micro-units of the currency for a million tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Price {
     /// Prompt tokens that were neither read from nor written to a cache.
     pub input: u64,
@@ -133,7 +135,7 @@ pub struct Price {
 }
 
 /// How hard the limit is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Mode {
     /// The worst case is held before the call: spending never exceeds the limit.
     Strict,
@@ -145,7 +147,7 @@ pub enum Mode {
 }
 
 /// What happens while the ledger's store does not answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum OnStoreFailure {
     /// Refuse with 503 and `retry-after`.
     Closed,

@@ -1,10 +1,10 @@
 //! A client of the gateway, known by its API keys.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tollgate_secret::Secret;
 
 /// A client with keys; what a budget's subject is made of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consumer {
     /// Name of the Consumer object; the user of `Subject::User`.
     pub name: String,

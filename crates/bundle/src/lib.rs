@@ -12,7 +12,7 @@ mod route;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use budget::{
     Budget, Limit, Meter, Mode, OnStoreFailure, Price, PriceTable, Subject, WindowKind,
@@ -26,7 +26,7 @@ pub use route::{
 
 /// Everything that one gateway's data plane needs to serve AI traffic. Immutable: a change is a
 /// whole new bundle.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
     /// AI virtual hosts by scope name. Envoy names the scope of a request in the ext_proc
     /// stream's initial metadata (`x-tollgate-scope`).

@@ -1,6 +1,6 @@
 //! Plain rate limits, as the Envoy rate limit service enforces them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::WindowKind;
 
@@ -9,7 +9,7 @@ use crate::WindowKind;
 /// Of the limits of a domain those apply whose entries match a descriptor best: an exact value
 /// goes before any value, from the first entry on. All limits with those very entries apply
 /// together, so that one descriptor can be limited per minute and per day.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateLimit {
     /// Names the limit in the ledger and in metrics: `namespace/policy/rule`, and the route where
     /// routes do not share it. Stable while the object's shape is.
@@ -32,7 +32,7 @@ pub struct RateLimit {
 }
 
 /// What one entry of a descriptor must be.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DescriptorEntry {
     /// Its key.
     pub key: String,

@@ -1,17 +1,17 @@
 //! AI routes as the data plane sees them: scope → rule → backend.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tollgate_secret::Secret;
 
 /// The AI traffic of one virtual host of one listener.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     /// Rules in order of precedence: the first that matches serves the request.
     pub rules: Vec<Rule>,
 }
 
 /// One way to serve a set of models: who may answer, in which order, under which budgets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     /// `namespace/route/rule-index`: unique in the bundle, stable while the route's shape is.
     pub id: String,
@@ -35,15 +35,15 @@ pub struct Rule {
     /// Lower-case names of client headers that stay with a request although no provider needs them,
     /// because the proxy reads them until the answer has ended. `x-ai-eg-model` is the model that
     /// the client asks for.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept_headers: Vec<String>,
     /// Numbers that the proxy is told when an answer has ended, for rate limits and access logs.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub costs: Vec<RequestCost>,
 }
 
 /// What a request has cost, under a name (Envoy AI Gateway's `llmRequestCosts`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestCost {
     /// Key in the dynamic metadata namespace [`crate::COST_METADATA_NAMESPACE`].
     pub metadata_key: String,
@@ -52,7 +52,7 @@ pub struct RequestCost {
 }
 
 /// Conditions that must all hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Match {
     /// The `model` of the request; `None` matches any.
     pub model: Option<ValueMatch>,
@@ -61,7 +61,7 @@ pub struct Match {
 }
 
 /// One header condition; names are lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeaderMatch {
     /// Lower-case header name.
     pub name: String,
@@ -70,7 +70,7 @@ pub struct HeaderMatch {
 }
 
 /// A condition on a string.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ValueMatch {
     /// Equal, byte for byte.
     Exact(String),
@@ -79,7 +79,7 @@ pub enum ValueMatch {
 }
 
 /// A model in `GET /v1/models`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelListing {
     /// Name that clients send.
     pub id: String,
@@ -90,7 +90,7 @@ pub struct ModelListing {
 }
 
 /// One provider that can answer a rule's requests.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backend {
     /// Unique in the bundle: `rule-id/backend-index`. Envoy's endpoints carry it as metadata.
     pub id: String,
@@ -118,7 +118,7 @@ pub struct Backend {
 }
 
 /// The API that a provider speaks. Paths follow each provider's reference documentation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Api {
     /// `POST /{prefix}/chat/completions`; the prefix has no slash at either end (`v1`).
     OpenAi {
@@ -138,7 +138,7 @@ pub enum Api {
 }
 
 /// A request header that carries a provider's key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credential {
     /// Lower-case header name: `authorization`, `x-api-key`, `api-key`.
     pub header: String,

@@ -2,8 +2,9 @@
 //!
 //! `Debug`, `Display` and `Serialize` all show `*****`, so a dump, a log line or a golden file
 //! of any structure that holds a `Secret` is safe by construction. The value itself leaves
-//! only through [`Secret::expose`], which a reviewer can search for.
+//! only through [`Secret::expose`], and for a wire through [`exposed`]; a reviewer can search for both.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -14,6 +15,24 @@ const REDACTED: &str = "*****";
 /// A value that prints as `*****`.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Secret<T>(T);
+
+thread_local! {
+    static EXPOSED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `serialize` with the values of secrets in place of `*****`: for an authenticated wire
+/// between our own processes, and nothing else. Holds for this thread while it runs.
+pub fn exposed<R>(serialize: impl FnOnce() -> R) -> R {
+    /// Goes back even if `serialize` panics.
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            EXPOSED.set(self.0);
+        }
+    }
+    let _restore = Restore(EXPOSED.replace(true));
+    serialize()
+}
 
 // === impl Secret ===
 
@@ -41,8 +60,11 @@ impl<T> fmt::Display for Secret<T> {
     }
 }
 
-impl<T> Serialize for Secret<T> {
+impl<T: Serialize> Serialize for Secret<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if EXPOSED.get() {
+            return self.0.serialize(serializer);
+        }
         serializer.serialize_str(REDACTED)
     }
 }
@@ -61,7 +83,7 @@ impl<T> From<T> for Secret<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::Secret;
+    use super::{Secret, exposed};
 
     #[test]
     fn a_secret_prints_nothing_of_its_value() {
@@ -71,5 +93,16 @@ mod tests {
             "***** ***** *****"
         );
         assert_eq!(secret.expose(), "sk-live-1");
+    }
+
+    #[test]
+    fn a_secret_serialises_as_stars_but_for_a_wire() {
+        let secret = Secret::new("sk-live-1".to_string());
+        let json = || serde_json::to_string(&secret).unwrap();
+        assert_eq!(json(), "\"*****\"");
+        assert_eq!(exposed(json), "\"sk-live-1\"");
+        let panicked = std::panic::catch_unwind(|| exposed(|| panic!("mid-way")));
+        assert!(panicked.is_err());
+        assert_eq!(json(), "\"*****\"");
     }
 }

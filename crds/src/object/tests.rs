@@ -41,7 +41,8 @@ fn rows_agree_with_the_definitions_they_name() {
             (kind.group, kind.kind)
         );
         assert_eq!(spec.names.plural, kind.plural);
-        assert_eq!(spec.versions[0].name, kind.versions[0], "{}", kind.kind);
+        let version = spec.versions[0].name.as_str();
+        assert!(kind.versions.contains(&version), "{}", kind.kind);
     }
 }
 

@@ -27,10 +27,15 @@ pub(crate) fn assemble(draft: GatewayDraft, options: &Options) -> Vec<ir::Listen
         .map(|(port, listeners)| {
             let name = names::listener(&draft.name, port);
             ir::Listener {
-                virtual_hosts: virtual_hosts(&name, listeners),
+                traffic: ir::Traffic::Http(ir::HttpTraffic {
+                    name: name.clone(),
+                    virtual_hosts: virtual_hosts(&name, listeners),
+                    misdirected: Vec::new(),
+                }),
                 name,
                 address,
                 port,
+                bind_port: options.bind_port(port),
             }
         })
         .collect()

@@ -40,7 +40,10 @@ pub(super) fn of_rule(
     }
     let rewrite = translated.filters.iter().find_map(|filter| match filter {
         Filter::UrlRewrite(rewrite) => Some(rewrite),
-        Filter::RequestHeaders(_) | Filter::ResponseHeaders(_) => None,
+        Filter::RequestHeaders(_)
+        | Filter::ResponseHeaders(_)
+        | Filter::Mirror(_)
+        | Filter::Cors(_) => None,
     });
     if translated.redirect.is_some() && rewrite.is_some() {
         problems.push(Problem::new(

@@ -73,7 +73,10 @@ fn budget(name: &str, fields: &Value) -> Value {
 
 fn rule<'a>(translation: &'a Translation, id: &str) -> &'a AiRule {
     let gateway = &translation.ir.gateways["default/tollgate"];
-    let hosts = gateway.listeners.iter().flat_map(|it| &it.virtual_hosts);
+    let hosts = gateway
+        .listeners
+        .iter()
+        .flat_map(tollgate_ir::Listener::virtual_hosts);
     hosts
         .filter_map(|host| host.ai.as_ref())
         .flat_map(|scope| &scope.rules)

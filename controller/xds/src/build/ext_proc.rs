@@ -19,7 +19,7 @@ use super::value::{duration_ms, yes};
 use super::{BuildOptions, names, rate_limit};
 
 /// The filter on the way in: sees request and answer whole, until it asks for a stream.
-pub(super) fn build_filter(listener: &ir::Listener, options: &BuildOptions) -> ExternalProcessor {
+pub(super) fn build_filter(http: &ir::HttpTraffic, options: &BuildOptions) -> ExternalProcessor {
     let common = build_processor(names::EXTPROC_CLUSTER, options);
     ExternalProcessor {
         processing_mode: Some(ProcessingMode {
@@ -31,18 +31,18 @@ pub(super) fn build_filter(listener: &ir::Listener, options: &BuildOptions) -> E
             response_trailer_mode: mode::HeaderSendMode::Skip.into(),
         }),
         allow_mode_override: true,
-        response_attributes: match rate_limit::Kinds::of_ai(listener).any() {
+        response_attributes: match rate_limit::Kinds::of_ai(http).any() {
             true => vec![ANSWER_ORIGIN.to_string()],
             false => Vec::new(),
         },
-        metadata_options: common.metadata_options.map(|it| with_costs(it, listener)),
+        metadata_options: common.metadata_options.map(|it| with_costs(it, http)),
         ..common
     }
 }
 
 /// Lets the engine tell Envoy what requests have cost, where some rule says that it shall.
-fn with_costs(options: MetadataOptions, listener: &ir::Listener) -> MetadataOptions {
-    let scopes = listener
+fn with_costs(options: MetadataOptions, http: &ir::HttpTraffic) -> MetadataOptions {
+    let scopes = http
         .virtual_hosts
         .iter()
         .filter_map(|host| host.ai.as_ref());

@@ -30,8 +30,8 @@ pub(super) fn build_changes(filters: &[ir::Filter]) -> HeaderChanges {
                 &mut changes.response_remove,
                 modifier,
             ),
-            // See `rewrite`.
-            ir::Filter::UrlRewrite(_) => {}
+            // See `rewrite`, `mirror` and `cors`.
+            ir::Filter::UrlRewrite(_) | ir::Filter::Mirror(_) | ir::Filter::Cors(_) => {}
         }
     }
     changes

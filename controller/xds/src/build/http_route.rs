@@ -18,6 +18,7 @@ pub(super) fn build_http_route(route: &ir::HttpRoute, listener_port: u16) -> Rou
         matches,
         filters,
         action,
+        websocket: _,
         timeouts,
         retry,
         rate_limits,

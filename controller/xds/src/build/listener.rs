@@ -24,19 +24,26 @@ const CONCURRENT_STREAMS_MAX: u32 = 100;
 const STREAM_WINDOW_BYTES: u32 = 256 << 10;
 const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 
-pub(super) fn has_ai(listener: &ir::Listener) -> bool {
-    listener.virtual_hosts.iter().any(|host| host.ai.is_some())
+pub(super) fn has_ai(http: &ir::HttpTraffic) -> bool {
+    http.virtual_hosts.iter().any(|host| host.ai.is_some())
 }
 
-pub(super) fn build_listener(listener: &ir::Listener, options: &BuildOptions) -> Listener {
-    let manager = build_manager(listener, options);
+pub(super) fn build_listener(
+    listener: &ir::Listener,
+    http: &ir::HttpTraffic,
+    options: &BuildOptions,
+) -> Listener {
+    let manager = build_manager(listener, http, options);
     let filter = Filter {
         name: "envoy.filters.network.http_connection_manager".to_string(),
         config_type: Some(filter::ConfigType::TypedConfig(envoy::pack(&manager))),
     };
     Listener {
         name: listener.name.clone(),
-        address: Some(socket_address(&listener.address.to_string(), listener.port)),
+        address: Some(socket_address(
+            &listener.address.to_string(),
+            listener.bind_port,
+        )),
         filter_chains: vec![FilterChain {
             filters: vec![filter],
             ..FilterChain::default()
@@ -45,14 +52,18 @@ pub(super) fn build_listener(listener: &ir::Listener, options: &BuildOptions) ->
     }
 }
 
-fn build_manager(listener: &ir::Listener, options: &BuildOptions) -> HttpConnectionManager {
+fn build_manager(
+    listener: &ir::Listener,
+    http: &ir::HttpTraffic,
+    options: &BuildOptions,
+) -> HttpConnectionManager {
     HttpConnectionManager {
         stat_prefix: format!("http-{}", listener.port),
         route_specifier: Some(hcm::RouteSpecifier::Rds(Rds {
             config_source: Some(ads()),
-            route_config_name: listener.name.clone(),
+            route_config_name: http.name.clone(),
         })),
-        http_filters: build_filters(listener, options),
+        http_filters: build_filters(http, options),
         common_http_protocol_options: Some(HttpProtocolOptions {
             // `a_b` and `a-b` are one header to some servers: refused, so that nobody can smuggle.
             headers_with_underscores_action:
@@ -76,32 +87,32 @@ fn build_manager(listener: &ir::Listener, options: &BuildOptions) -> HttpConnect
         merge_slashes: true,
         path_with_escaped_slashes_action: hcm::PathWithEscapedSlashesAction::UnescapeAndRedirect
             .into(),
-        local_reply_config: has_ai(listener).then(|| {
-            let limits = rate_limit::Kinds::of_ai(listener);
+        local_reply_config: has_ai(http).then(|| {
+            let limits = rate_limit::Kinds::of_ai(http);
             local_reply::build_local_replies(options.body_bytes_max, limits)
         }),
         ..HttpConnectionManager::default()
     }
 }
 
-fn build_filters(listener: &ir::Listener, options: &BuildOptions) -> Vec<HttpFilter> {
+fn build_filters(http: &ir::HttpTraffic, options: &BuildOptions) -> Vec<HttpFilter> {
     let router = envoy::router::Router {
         suppress_envoy_headers: true,
         ..envoy::router::Router::default()
     };
     let mut filters = Vec::new();
-    if has_ai(listener) {
+    if has_ai(http) {
         filters.push(HttpFilter {
             name: names::EXT_PROC_FILTER.to_string(),
             // AI routes enable it.
             disabled: true,
             config_type: Some(http_filter::ConfigType::TypedConfig(envoy::pack(
-                &ext_proc::build_filter(listener, options),
+                &ext_proc::build_filter(http, options),
             ))),
             ..HttpFilter::default()
         });
     }
-    filters.extend(rate_limit::build_filters(listener));
+    filters.extend(rate_limit::build_filters(http));
     filters.push(HttpFilter {
         name: "envoy.filters.http.router".to_string(),
         config_type: Some(http_filter::ConfigType::TypedConfig(envoy::pack(&router))),

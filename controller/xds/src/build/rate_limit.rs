@@ -34,8 +34,8 @@ impl Kinds {
         kinds
     }
 
-    pub(super) fn of_listener(listener: &ir::Listener) -> Self {
-        let hosts = listener.virtual_hosts.iter();
+    pub(super) fn of_http(http: &ir::HttpTraffic) -> Self {
+        let hosts = http.virtual_hosts.iter();
         Self::of(hosts.flat_map(ir::VirtualHost::rate_limits))
     }
 
@@ -43,9 +43,9 @@ impl Kinds {
         Self::of(ai.rules.iter().filter_map(|rule| rule.rate_limits.as_ref()))
     }
 
-    /// Those of a listener's AI rules.
-    pub(super) fn of_ai(listener: &ir::Listener) -> Self {
-        let scopes = listener
+    /// Those of its AI rules.
+    pub(super) fn of_ai(http: &ir::HttpTraffic) -> Self {
+        let scopes = http
             .virtual_hosts
             .iter()
             .filter_map(|host| host.ai.as_ref());
@@ -59,8 +59,8 @@ impl Kinds {
 }
 
 /// The filters of a listener; what a proxy can refuse by itself goes first.
-pub(super) fn build_filters(listener: &ir::Listener) -> Vec<HttpFilter> {
-    let Kinds { global, local } = Kinds::of_listener(listener);
+pub(super) fn build_filters(http: &ir::HttpTraffic) -> Vec<HttpFilter> {
+    let Kinds { global, local } = Kinds::of_http(http);
     let filter = |name: &str, config: Any| HttpFilter {
         name: name.to_string(),
         // Routes with limits enable it.

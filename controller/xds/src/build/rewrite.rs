@@ -37,7 +37,10 @@ pub(super) fn host(filters: &[ir::Filter]) -> Option<&str> {
 fn rewrites(filters: &[ir::Filter]) -> impl Iterator<Item = &ir::UrlRewrite> {
     filters.iter().filter_map(|filter| match filter {
         ir::Filter::UrlRewrite(rewrite) => Some(rewrite),
-        ir::Filter::RequestHeaders(_) | ir::Filter::ResponseHeaders(_) => None,
+        ir::Filter::RequestHeaders(_)
+        | ir::Filter::ResponseHeaders(_)
+        | ir::Filter::Mirror(_)
+        | ir::Filter::Cors(_) => None,
     })
 }
 

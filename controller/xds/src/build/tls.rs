@@ -29,7 +29,12 @@ pub(super) fn build_tls(
     protocol: ir::UpstreamProtocol,
     options: &BuildOptions,
 ) -> BuiltTls {
-    let ir::UpstreamTls { sni, ca } = tls;
+    let ir::UpstreamTls {
+        sni,
+        ca,
+        subject_alt_names: _,
+        client_certificate: _,
+    } = tls;
     let secret = build_authorities(ca, options);
     let alpn = match protocol {
         ir::UpstreamProtocol::Http1 => "http/1.1",

@@ -9,12 +9,12 @@ use super::value::uint64;
 use super::{BuildOptions, ai_route, http_route};
 
 pub(super) fn build_route_configuration(
-    listener: &ir::Listener,
+    (listener, http): (&ir::Listener, &ir::HttpTraffic),
     options: &BuildOptions,
 ) -> RouteConfiguration {
     RouteConfiguration {
-        name: listener.name.clone(),
-        virtual_hosts: listener
+        name: http.name.clone(),
+        virtual_hosts: http
             .virtual_hosts
             .iter()
             .map(|host| build_virtual_host(listener, host, options))

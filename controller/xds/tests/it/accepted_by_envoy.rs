@@ -67,14 +67,14 @@ async fn a_route_that_is_taken_away_answers_404_and_no_cluster_is_left() {
 #[tokio::test]
 async fn everything_that_the_ir_can_say_about_http_is_accepted() {
     let mut gateway = rich::http();
-    gateway.listeners[0].port = free_port();
+    gateway.listeners[0].set_port(free_port());
     Envoy::start(&gateway).await;
 }
 
 #[tokio::test]
 async fn everything_that_the_ir_can_say_about_ai_is_accepted() {
     let mut gateway = rich::ai();
-    gateway.listeners[0].port = free_port();
+    gateway.listeners[0].set_port(free_port());
     Envoy::start(&gateway).await;
 }
 
@@ -82,7 +82,7 @@ async fn everything_that_the_ir_can_say_about_ai_is_accepted() {
 async fn everything_that_the_ir_can_say_about_rate_limits_is_accepted() {
     let mut gateway = limited::limited();
     for listener in &mut gateway.listeners {
-        listener.port = free_port();
+        listener.set_port(free_port());
     }
     Envoy::start(&gateway).await;
 }
@@ -114,7 +114,8 @@ async fn a_change_of_a_cluster_takes_effect_while_its_endpoints_stay() {
     let port = free_port();
     let with = |protocol| {
         let mut gateway = one_route(port, upstream);
-        let route = &mut gateway.listeners[0].virtual_hosts[0].routes[0];
+        let http = gateway.listeners[0].http_mut().next().unwrap();
+        let route = &mut http.virtual_hosts[0].routes[0];
         if let ir::HttpAction::Forward(backends) = &mut route.action
             && let Ok(destination) = &mut backends[0].destination
         {

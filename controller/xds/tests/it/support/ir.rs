@@ -15,11 +15,17 @@ pub(crate) fn gateway(listeners: Vec<ir::Listener>) -> ir::Gateway {
 }
 
 pub(crate) fn listener(port: u16, virtual_hosts: Vec<ir::VirtualHost>) -> ir::Listener {
+    let name = format!("default/gw/{port}");
     ir::Listener {
-        name: format!("default/gw/{port}"),
+        name: name.clone(),
         address: LOOPBACK,
         port,
-        virtual_hosts,
+        bind_port: port,
+        traffic: ir::Traffic::Http(ir::HttpTraffic {
+            name,
+            virtual_hosts,
+            misdirected: Vec::new(),
+        }),
     }
 }
 
@@ -47,6 +53,7 @@ pub(crate) fn route(name: &str, path: ir::PathMatch, action: ir::HttpAction) -> 
         },
         filters: Vec::new(),
         action,
+        websocket: false,
         timeouts: ir::Timeouts::default(),
         retry: None,
         rate_limits: None,
@@ -103,6 +110,8 @@ pub(crate) fn with_tls(
         tls: Some(ir::UpstreamTls {
             sni: sni.to_string(),
             ca,
+            subject_alt_names: Vec::new(),
+            client_certificate: None,
         }),
         ..destination
     }
