@@ -1,0 +1,1 @@
+//! Pure: the Kubernetes objects by which a gateway runs.

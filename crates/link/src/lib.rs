@@ -1,0 +1,1 @@
+//! What controller and proxy say to each other: a gateway, piece by piece.

@@ -1,0 +1,1 @@
+//! Certificates by which our processes know each other.

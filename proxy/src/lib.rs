@@ -1,0 +1,1 @@
+//! The data plane of one gateway: renders its configuration for the Envoy beside it.
