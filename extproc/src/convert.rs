@@ -30,7 +30,10 @@ impl RequestHead for Head<'_> {
 /// Headers to set, in the engine's form.
 type SetHeaders = Vec<(&'static str, Cow<'static, str>)>;
 
-pub(crate) fn header_mutation(set: SetHeaders, remove: &[&str]) -> Option<HeaderMutation> {
+pub(crate) fn header_mutation(
+    set: SetHeaders,
+    remove: &[impl AsRef<str>],
+) -> Option<HeaderMutation> {
     if set.is_empty() && remove.is_empty() {
         return None;
     }
@@ -39,7 +42,10 @@ pub(crate) fn header_mutation(set: SetHeaders, remove: &[&str]) -> Option<Header
             .into_iter()
             .map(|(name, value)| set_header(name, value))
             .collect(),
-        remove_headers: remove.iter().map(ToString::to_string).collect(),
+        remove_headers: remove
+            .iter()
+            .map(|name| name.as_ref().to_string())
+            .collect(),
     })
 }
 
@@ -149,7 +155,7 @@ pub(crate) fn reply(reply: Reply) -> ProcessingResponse {
         status: Some(HttpStatus {
             code: i32::from(reply.status),
         }),
-        headers: header_mutation(set, &[]),
+        headers: header_mutation(set, &[] as &[&str]),
         body: reply.body,
         details: format!("tollgate_{}", reply.reason),
     }))

@@ -126,6 +126,7 @@ fn meter_words(meter: &Meter) -> String {
 fn subject_words(subject: &Subject) -> String {
     match subject {
         Subject::Header(name) => format!("Header {name}"),
+        Subject::ClientCertificate => "ClientCertificate".to_string(),
         Subject::Unknown(reason) => format!("Unknown ({reason})"),
         plain => format!("{plain:?}"),
     }

@@ -34,6 +34,7 @@ pub(super) fn full_name(budget: &Budget, written: &str) -> String {
         Subject::Backend => in_namespace("backend"),
         Subject::Model => format!("model:{written}"),
         Subject::Header(name) => format!("header:{name}/{written}"),
+        Subject::ClientCertificate => format!("certificate:{written}"),
         Subject::Shared | Subject::Unknown(_) => written.to_string(),
     }
 }
@@ -56,6 +57,7 @@ pub(super) fn known(budget: &Budget, bundle: &Bundle) -> Option<BTreeSet<String>
         | Subject::Model
         | Subject::Backend
         | Subject::Header(_)
+        | Subject::ClientCertificate
         | Subject::Unknown(_) => return None,
     };
     for (namespace, consumers) in &bundle.consumers {

@@ -84,6 +84,9 @@ pub enum Subject {
     /// The value of a request header (lower-case name) that the operator says is set by a trusted
     /// proxy; a request without it is refused.
     Header(String),
+    /// The name in the client's certificate that the proxy has verified; a request without one is
+    /// refused.
+    ClientCertificate,
     /// Cannot be determined by this data plane, with the reason: every request is refused.
     Unknown(String),
 }

@@ -12,6 +12,7 @@
 mod caller;
 mod charge;
 mod choose;
+mod client_certificate;
 mod exchange;
 mod explain;
 mod health;

@@ -33,7 +33,7 @@ pub struct Forward {
     /// Headers to set, in the place of what is there. Pseudo-headers (`:path`) included.
     pub set_headers: Vec<(&'static str, Cow<'static, str>)>,
     /// Headers to remove.
-    pub remove_headers: Vec<&'static str>,
+    pub remove_headers: Vec<Cow<'static, str>>,
     /// New body; `None` forwards the client's byte for byte.
     pub body: Option<Bytes>,
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use tollgate_bundle::{Rule, Subject, ValueMatch};
 
 use crate::caller::{ANONYMOUS, Identity};
+use crate::client_certificate;
 
 /// What subjects are made of.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +38,8 @@ pub(crate) enum Lacking {
     Header(String),
     /// The value of this header is longer than [`HEADER_BYTES_MAX`], or no text.
     UsableHeader(String),
+    /// The connection has no certificate that the proxy has verified, or none with a name.
+    Certificate,
     /// This data plane cannot tell the subject: why.
     Unknown(String),
 }
@@ -55,6 +58,10 @@ impl fmt::Display for Lacking {
             Self::UsableHeader(name) => write!(
                 f,
                 "counts per value of the request header {name}, and this request's is longer than {HEADER_BYTES_MAX} bytes or no UTF-8"
+            ),
+            Self::Certificate => write!(
+                f,
+                "counts per client certificate, and this connection shows none that the gateway verifies"
             ),
             Self::Unknown(reason) => write!(f, "cannot tell who pays: {reason}"),
         }
@@ -98,13 +105,23 @@ impl Payer<'_> {
             Subject::Model => Ok(format!("model:{}", model_name(self.rule, self.model))),
             Subject::Backend => in_namespace("backend", self.backend),
             Subject::Header(name) => self.header(name),
+            Subject::ClientCertificate => match self.header_value(client_certificate::HEADER) {
+                Some(HeaderValue::Text(name)) => Ok(format!("certificate:{name}")),
+                Some(HeaderValue::Missing | HeaderValue::Unusable) | None => {
+                    Err(Lacking::Certificate)
+                }
+            },
             Subject::Unknown(reason) => Err(Lacking::Unknown(reason.clone())),
         }
     }
 
-    fn header(&self, name: &str) -> Result<String, Lacking> {
+    fn header_value(&self, name: &str) -> Option<&HeaderValue> {
         let found = self.headers.iter().find(|(known, _)| known == name);
-        match found.map(|(_, value)| value) {
+        found.map(|(_, value)| value)
+    }
+
+    fn header(&self, name: &str) -> Result<String, Lacking> {
+        match self.header_value(name) {
             Some(HeaderValue::Text(value)) => Ok(format!("header:{name}/{value}")),
             Some(HeaderValue::Unusable) => Err(Lacking::UsableHeader(name.to_string())),
             Some(HeaderValue::Missing) | None => Err(Lacking::Header(name.to_string())),
@@ -115,7 +132,17 @@ impl Payer<'_> {
 // === impl HeaderValue ===
 
 impl HeaderValue {
-    pub(crate) fn read(value: Option<&[u8]>) -> Self {
+    /// The value of a header of this name.
+    pub(crate) fn of(name: &str, value: Option<&[u8]>) -> Self {
+        if name != client_certificate::HEADER {
+            return Self::read(value);
+        }
+        let text = value.and_then(|value| std::str::from_utf8(value).ok());
+        let client = text.and_then(client_certificate::name);
+        Self::read(client.as_deref().map(str::as_bytes))
+    }
+
+    fn read(value: Option<&[u8]>) -> Self {
         match value {
             None | Some([]) => Self::Missing,
             Some(value) if value.len() > HEADER_BYTES_MAX => Self::Unusable,

@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use tollgate_bundle::{Budget, Limit, Mode, OnStoreFailure, Rule, Subject};
 
 use super::meter::Meter;
+use crate::client_certificate;
 
 /// A budget made ready, so that a request copies none of its names.
 #[derive(Debug)]
@@ -119,6 +120,7 @@ impl RuleBudgets {
         let mut headers: Vec<String> = budgets()
             .filter_map(|budget| match &budget.subject {
                 Subject::Header(name) => Some(name.clone()),
+                Subject::ClientCertificate => Some(client_certificate::HEADER.to_string()),
                 _ => None,
             })
             .collect();

@@ -137,6 +137,12 @@ impl Exchange {
             Send::Everything => ("", may_not_pass(&chat.rule).collect()),
         };
         let mut forward = headers(backend, ready, present_path, &unwanted);
+        let kept = &chat.rule.kept_headers;
+        let subjects = chat.subject_headers.iter().map(|(name, _)| name);
+        let told_to_nobody = subjects.filter(|name| !kept.contains(name));
+        forward
+            .remove_headers
+            .extend(told_to_nobody.map(|name| name.clone().into()));
         if chat
             .rule
             .kept_headers
@@ -235,8 +241,8 @@ fn headers(
     Forward {
         remove_headers: unwanted
             .iter()
-            .copied()
             .filter(|name| !is_set(name))
+            .map(|name| Cow::Borrowed(*name))
             .collect(),
         set_headers,
         body: ready.body,

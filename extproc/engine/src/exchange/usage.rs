@@ -151,7 +151,7 @@ pub(crate) fn subject_headers(
     rule.budgets
         .headers
         .iter()
-        .map(|name| (name.clone(), HeaderValue::read(head.header(name))))
+        .map(|name| (name.clone(), HeaderValue::of(name, head.header(name))))
         .collect()
 }
 

@@ -92,7 +92,10 @@ fn headers_that_limits_read_stay_with_the_request() {
     };
     let (model, removed) = kept(&bundle);
     assert_eq!(model, None);
-    assert!(removed.contains(&"x-user-id") && removed.contains(&"x-ai-eg-model"));
+    assert!(
+        removed.iter().any(|name| name == "x-user-id")
+            && removed.iter().any(|name| name == "x-ai-eg-model")
+    );
     for rule in bundle
         .scopes
         .values_mut()
@@ -102,7 +105,10 @@ fn headers_that_limits_read_stay_with_the_request() {
     }
     let (model, removed) = kept(&bundle);
     assert_eq!(model.as_deref(), Some("gpt-4"), "not what the client says");
-    assert!(!removed.contains(&"x-user-id") && !removed.contains(&"x-ai-eg-model"));
+    assert!(
+        !removed.iter().any(|name| name == "x-user-id")
+            && !removed.iter().any(|name| name == "x-ai-eg-model")
+    );
 }
 
 #[test]

@@ -79,7 +79,9 @@ fn header_names_the_payer_and_without_it_the_call_is_refused() {
         (exchange, rest)
     };
     let (mut exchange, rest) = send(Some("acme"));
-    forward(rest);
+    let sent = forward(rest);
+    let is_removed = sent.remove_headers.iter().any(|name| name == "x-tenant");
+    assert!(is_removed, "the provider is not told who pays");
     host.answer(&mut exchange, 200, &host::openai_answer(9, 20));
     assert_eq!(settled(&host, "header:x-tenant/acme"), 29);
     for (value, part) in [
@@ -97,6 +99,33 @@ fn header_names_the_payer_and_without_it_the_call_is_refused() {
         assert!(message.contains(part), "{message}");
     }
     forward(send(Some(&"x".repeat(256))).1);
+}
+
+#[test]
+fn verified_certificate_names_the_payer_and_without_one_the_call_is_refused() {
+    let host = Host::new(&of(Subject::ClientCertificate));
+    let send = |certificate: Option<&str>| {
+        let mut exchange = host.exchange();
+        let mut head = host::chat_headers(Some("sk-alice"));
+        let value = certificate.map(|value| ("x-forwarded-client-cert".into(), value.into()));
+        head.0.extend(value);
+        let rest = host.send(&mut exchange, &head, hello().to_string());
+        (exchange, rest)
+    };
+    let long = "Hash=0123456789abcdef".repeat(20);
+    let shown = format!("{long};Subject=\"CN=agent\";URI=spiffe://acme/agent");
+    let (mut exchange, rest) = send(Some(&shown));
+    let sent = forward(rest);
+    let removed = |name: &str| sent.remove_headers.iter().any(|removed| removed == name);
+    assert!(removed("x-forwarded-client-cert"));
+    host.answer(&mut exchange, 200, &host::openai_answer(9, 20));
+    assert_eq!(settled(&host, "certificate:spiffe://acme/agent"), 29);
+    for nobody in [None, Some("Hash=ab;Subject=\"\"")] {
+        let (status, body, _) = reply(send(nobody).1);
+        assert_eq!(status, 403);
+        let message = body["error"]["message"].as_str().unwrap();
+        assert!(message.contains("client certificate"), "{message}");
+    }
 }
 
 #[test]
