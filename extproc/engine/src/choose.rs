@@ -4,15 +4,27 @@ use tollgate_bundle::{Backend, Rule};
 
 use crate::Health;
 
+/// When a request was admitted, and its ticket among backends of equal priority.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chance {
+    pub(crate) now_ms: u64,
+    pub(crate) random: u64,
+}
+
 /// Picks the backend for the first attempt: the lowest priority that has a usable backend, by
-/// weight within it. Ejected backends are skipped while another is left; invalid ones always.
-/// `None`: no backend of the rule can be used at all.
-pub(crate) fn choose(rule: &Rule, health: &Health, now_ms: u64, random: u64) -> Option<usize> {
+/// weight within it. Ejected backends are skipped while another is left; invalid ones and those
+/// whose budget is `spent` always. `None`: no backend of the rule can be used at all.
+pub(crate) fn choose(
+    rule: &Rule,
+    health: &Health,
+    spent: &[usize],
+    Chance { now_ms, random }: Chance,
+) -> Option<usize> {
     let usable: Vec<(usize, &Backend)> = rule
         .backends
         .iter()
         .enumerate()
-        .filter(|(_, backend)| backend.invalid.is_none())
+        .filter(|(index, backend)| backend.invalid.is_none() && !spent.contains(index))
         .collect();
     let mut priorities: Vec<u32> = usable.iter().map(|(_, backend)| backend.priority).collect();
     priorities.sort_unstable();

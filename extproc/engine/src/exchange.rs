@@ -28,6 +28,7 @@ use crate::{
     BudgetDecision, Caller, Health, RouteTable, Warned, Warning,
     caller::Identity,
     charge::{CallSize, Due, RuleBudgets, RuleCosts},
+    choose::Chance,
     step::CountJob,
     subject::{HeaderValue, Payer},
 };
@@ -101,6 +102,9 @@ struct Chat {
     next_dues: Option<Vec<Due>>,
     /// Backend of the current attempt.
     backend: usize,
+    chance: Chance,
+    /// Backends whose own budget has denied this call.
+    spent: Vec<usize>,
     attempts: u32,
     bound: InputBound,
     /// Output tokens with which the call fits on an account whose worst case is no line.

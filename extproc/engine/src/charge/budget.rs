@@ -146,6 +146,12 @@ impl RuleBudgets {
             .chain(self.of_backend.get(backend).into_iter().flatten())
     }
 
+    /// Whether a budget counts calls through this backend apart from those through others.
+    pub(crate) fn is_of(&self, backend: usize, budget: &Arc<CompiledBudget>) -> bool {
+        let mut own = self.of_backend.get(backend).into_iter().flatten();
+        budget.subject == Subject::Backend || own.any(|other| Arc::ptr_eq(other, budget))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty() && self.of_backend.is_empty()
     }

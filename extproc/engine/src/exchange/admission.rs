@@ -6,7 +6,11 @@ use bytes::Bytes;
 use tollgate_llm::ChatRequest;
 
 use super::{Chat, Exchange, InputBound, attempt, head::RequestHead, usage};
-use crate::{Reply, choose::choose, step::Step};
+use crate::{
+    Reply,
+    choose::{Chance, choose},
+    step::Step,
+};
 
 impl Exchange {
     /// Takes the whole body. `random` picks among backends of equal priority.
@@ -53,7 +57,8 @@ impl Exchange {
         if let Some(budget) = rule.budgets.missing.first() {
             return Err(Reply::missing_budget(&rule.rule.route, budget));
         }
-        let backend = choose(&rule.rule, &self.input.health, now_ms, random)
+        let chance = Chance { now_ms, random };
+        let backend = choose(&rule.rule, &self.input.health, &[], chance)
             .ok_or_else(|| no_usable_backend(&rule.rule))?;
         let mut chat = Chat {
             bound: InputBound::Cheap(0),
@@ -69,6 +74,8 @@ impl Exchange {
             dues: Vec::new(),
             next_dues: None,
             backend,
+            chance,
+            spent: Vec::new(),
             attempts: 0,
             output_cap: None,
             refits: 0,

@@ -162,7 +162,7 @@ impl Exchange {
 impl Chat {
     /// Makes this the backend of the attempt; whether more input may have to be held for. Another
     /// model may make more tokens of the same text, and images cost it another price.
-    fn move_to(&mut self, backend: usize) -> bool {
+    pub(super) fn move_to(&mut self, backend: usize) -> bool {
         let before = Encoding::of_model(self.asked_model());
         self.backend = backend;
         (self.output_cap, self.refits) = (None, 0);

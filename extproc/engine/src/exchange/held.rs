@@ -6,8 +6,9 @@ use tollgate_budget::{Denial, HoldOutcome, HoldReceipt, HoldRequest, StoreError}
 
 use super::{Chat, Exchange, InputBound, TopUps};
 use crate::{
-    BudgetDecision, Reply, Warning,
+    BudgetDecision, Health, Reply, Warning,
     charge::{self, Ask, Covered, Due, NoSubject},
+    choose::choose,
     step::Step,
 };
 
@@ -152,6 +153,14 @@ impl Exchange {
             chat.refits += 1;
             return self.ask_for_hold();
         }
+        if let Some(next) = chat.backend_that_may_pay(denial, &self.input.health) {
+            chat.move_to(next);
+            match chat.dues_here(&mut self.would_deny) {
+                Ok(dues) => chat.dues = dues,
+                Err(missing) => return self.refuse(Reply::no_subject(&missing)),
+            }
+            return self.ask_for_hold();
+        }
         let reply = match chat.asked_dues().get(denial.tightest) {
             Some(due) => {
                 self.denied_by = Some(due.account.budget.to_string());
@@ -184,6 +193,17 @@ impl Chat {
             output: self.output_want().min(self.output_cap.unwrap_or(u64::MAX)),
             covered: Covered::Share,
         }
+    }
+
+    /// Before the first attempt: another backend, where what denied is a budget of the present
+    /// one. Each backend is tried once.
+    fn backend_that_may_pay(&mut self, denial: &Denial, health: &Health) -> Option<usize> {
+        let due = self.asked_dues().get(denial.tightest)?;
+        if self.attempts > 0 || !self.budgets.is_of(self.backend, &due.budget) {
+            return None;
+        }
+        self.spent.push(self.backend);
+        choose(&self.rule, health, &self.spent, self.chance)
     }
 
     /// What is free on the account that denied, this call's own hold there included.

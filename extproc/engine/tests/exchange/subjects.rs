@@ -188,6 +188,40 @@ fn budget_of_a_provider_is_held_only_for_attempts_at_it() {
 }
 
 #[test]
+fn provider_whose_budget_is_spent_is_passed_over_and_the_last_one_refuses() {
+    let bundle = |first: u64, second: u64| {
+        let mut rule: Rule = host::rule(&["default/b"]);
+        rule.backends[0].budgets = vec!["default/first".into()];
+        rule.backends[1].budgets = vec!["default/second".into()];
+        let budgets = [
+            host::budget("default/b", LIMIT, Subject::User),
+            host::budget("default/first", first, Subject::Shared),
+            host::budget("default/second", second, Subject::Shared),
+        ];
+        host::with_rule(rule, budgets)
+    };
+    let host = Host::new(&bundle(5, 1000));
+    let mut exchange = host.exchange();
+    let sent = forward(host.chat(&mut exchange, Some("sk-alice"), &hello()));
+    assert_eq!(
+        host::set(&sent, ":path"),
+        Some("/v1/messages"),
+        "the second provider"
+    );
+    let held = |id: &str, limit| host.state(id, "shared", limit).held;
+    assert_eq!(held("default/first", 5), 0);
+    assert!(held("default/second", 1000) > 0);
+
+    let host = Host::new(&bundle(5, 5));
+    let mut exchange = host.exchange();
+    let (status, body, _) = reply(host.chat(&mut exchange, Some("sk-alice"), &hello()));
+    assert_eq!(status, 429);
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.contains("default/second"), "{message}");
+    assert_eq!(host.state("default/b", "user:default/alice", LIMIT).held, 0);
+}
+
+#[test]
 fn budget_of_a_provider_that_is_spent_refuses_the_attempt_and_charges_nothing() {
     let host = Host::new(&with_backend_budget(5));
     let mut exchange = host.exchange();
