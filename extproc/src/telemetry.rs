@@ -138,7 +138,7 @@ impl Telemetry {
     fn measure(&self, record: &CallRecord, times: CallTimes) {
         let text = |value: Option<&str>| value.unwrap_or("").to_string();
         let mut attributes = vec![
-            KeyValue::new("gen_ai.operation.name", "chat"),
+            KeyValue::new("gen_ai.operation.name", record.operation),
             KeyValue::new("gen_ai.provider.name", record.provider_api.unwrap_or("")),
             KeyValue::new("gen_ai.request.model", known_model(record)),
             KeyValue::new(

@@ -62,6 +62,8 @@ pub struct Exchange {
     input: ExchangeInput,
     caller: Caller,
     chat: Option<Chat>,
+    /// What is called, for the record.
+    operation: &'static str,
     /// Set once the gateway has answered by itself, or settled: nothing more to do.
     closed: bool,
     status: u16,
@@ -137,6 +139,7 @@ impl Exchange {
             input,
             caller: Caller::Anonymous,
             chat: None,
+            operation: "unknown",
             closed: false,
             status: 0,
             budget: BudgetDecision::None,

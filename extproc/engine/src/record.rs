@@ -6,6 +6,8 @@ use tollgate_llm::Usage;
 /// One LLM call, told at its end.
 #[derive(Clone, Debug, Serialize)]
 pub struct CallRecord {
+    /// What was called: `chat`, `models`, `usage`, or `unknown`.
+    pub operation: &'static str,
     /// Consumer, or `anonymous`.
     pub consumer: String,
     /// Team of the consumer.

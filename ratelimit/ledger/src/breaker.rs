@@ -118,7 +118,7 @@ impl Breaker {
         };
         if let Some(open) = closed {
             tracing::info!(
-                away_ms = open.since.elapsed().as_millis(),
+                away_ms = u64::try_from(open.since.elapsed().as_millis()).unwrap_or(u64::MAX),
                 "the budget store answers again"
             );
         }

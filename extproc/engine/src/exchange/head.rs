@@ -29,6 +29,19 @@ const CHAT_COMPLETIONS: &str = "/v1/chat/completions";
 const MODELS: &str = "/v1/models";
 const USAGE: &str = "/v1/usage";
 
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// As it is written in metrics and logs.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "chat",
+            Self::Models => "models",
+            Self::Usage => "usage",
+        }
+    }
+}
+
 impl Exchange {
     /// Takes the request's headers; `end` is set when no body follows.
     pub fn on_request_head(&mut self, head: &impl RequestHead, end: bool) -> Step {
@@ -43,8 +56,10 @@ impl Exchange {
         let scope = table
             .scope(&self.input.scope)
             .ok_or_else(|| Reply::no_such_scope(&self.input.scope))?;
+        let endpoint = endpoint(head);
+        self.operation = endpoint.as_ref().map_or("unknown", Endpoint::name);
         self.caller = identify(head, scope, |key| table.identify(key))?;
-        match endpoint(head)? {
+        match endpoint? {
             Endpoint::Models => {
                 let reply = Reply::json(self.models(scope), "models");
                 Ok(self.answer_here(reply))

@@ -105,6 +105,7 @@ impl Exchange {
             .and_then(|chat| chat.answer.as_ref())
             .and_then(|answer| answer.outcome().model);
         CallRecord {
+            operation: self.operation,
             consumer: identity
                 .map_or(ANONYMOUS, |identity| &identity.consumer)
                 .to_string(),

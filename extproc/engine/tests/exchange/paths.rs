@@ -123,3 +123,20 @@ fn an_unknown_model_is_404_and_names_it() {
             .contains("gpt-9")
     );
 }
+
+#[test]
+fn record_names_what_was_called_even_where_it_is_refused() {
+    let host = Host::new(&bundle(1000));
+    for (method, path, operation) in [
+        ("POST", "/v1/chat/completions", "chat"),
+        ("GET", "/v1/models", "models"),
+        ("GET", "/v1/usage", "usage"),
+        ("GET", "/v1/chat/completions", "unknown"),
+        ("POST", "/v1/embeddings", "unknown"),
+    ] {
+        let mut exchange = host.exchange();
+        let head = host::headers(&[(":method", method), (":path", path)]);
+        exchange.on_request_head(&head, true);
+        assert_eq!(exchange.record().operation, operation, "{method} {path}");
+    }
+}
