@@ -32,6 +32,7 @@ pub use duration::{Duration, DurationError};
 pub use kinds::{GATEWAY_API_GROUP, KINDS, Kind, Scope};
 pub use object::{
     DEFAULT_NAMESPACE, Object, ObjectError, parse_object, parse_object_with_warnings,
+    read_trusted,
 };
 pub use reference::{
     BackendObjectReference, ParentReference, PolicyTargetReference, SecretObjectReference,

@@ -21,7 +21,7 @@ use serde_json::Value;
 use crate::envoy_ai_gateway::{
     AIGatewayRoute, AIServiceBackend, BackendSecurityPolicy, QuotaPolicy,
 };
-use crate::envoy_gateway::{Backend, BackendTrafficPolicy, CompactAIGatewayRoute};
+use crate::envoy_gateway::{Backend, BackendTrafficPolicy, CompactAIGatewayRoute, EnvoyProxy};
 use crate::kinds::{COUNT, Kind};
 use crate::tollgate::{Consumer, TokenBudget};
 use crate::validation::{self, Node, SchemaError, Violation, Warning};
@@ -51,6 +51,7 @@ pub enum Object {
     BackendTlsPolicy(Box<BackendTlsPolicy>),
     Backend(Box<Backend>),
     BackendTrafficPolicy(Box<BackendTrafficPolicy>),
+    EnvoyProxy(Box<EnvoyProxy>),
     CompactAIGatewayRoute(Box<CompactAIGatewayRoute>),
     AIGatewayRoute(Box<AIGatewayRoute>),
     AIServiceBackend(Box<AIServiceBackend>),
@@ -153,6 +154,22 @@ pub fn parse_object_with_warnings(mut value: Value) -> Result<(Object, Vec<Warni
     }
 }
 
+/// Reads an object that an API server has checked and completed with defaults: only what its type
+/// cannot hold is refused.
+///
+/// # Errors
+/// [`ObjectError::Invalid`].
+pub fn read_trusted(kind: &'static Kind, value: Value) -> Result<Object, ObjectError> {
+    let text = |field: &str| value["metadata"][field].as_str().map(str::to_string);
+    let (namespace, name) = (text("namespace"), text("name"));
+    (kind.read)(value).map_err(|violations| ObjectError::Invalid {
+        kind: kind.kind,
+        namespace,
+        name: name.unwrap_or_default(),
+        violations,
+    })
+}
+
 fn find_kind(value: &Value) -> Result<(usize, &'static Kind), ObjectError> {
     let text = |field| match value[field].as_str() {
         Some(text) if !text.is_empty() => Ok(text),
@@ -245,6 +262,7 @@ impl Object {
             Self::BackendTlsPolicy(object) => &object.metadata,
             Self::Backend(object) => &object.metadata,
             Self::BackendTrafficPolicy(object) => &object.metadata,
+            Self::EnvoyProxy(object) => &object.metadata,
             Self::CompactAIGatewayRoute(object) => &object.metadata,
             Self::AIGatewayRoute(object) => &object.metadata,
             Self::AIServiceBackend(object) => &object.metadata,
@@ -276,6 +294,7 @@ impl Object {
             Self::BackendTlsPolicy(_) => (GATEWAY_API_GROUP, "BackendTLSPolicy"),
             Self::Backend(_) => (envoy_gateway::GROUP, "Backend"),
             Self::BackendTrafficPolicy(_) => (envoy_gateway::GROUP, "BackendTrafficPolicy"),
+            Self::EnvoyProxy(_) => (envoy_gateway::GROUP, "EnvoyProxy"),
             Self::CompactAIGatewayRoute(_) => (envoy_gateway::GROUP, "AIGatewayRoute"),
             Self::AIGatewayRoute(_) => (envoy_ai_gateway::GROUP, "AIGatewayRoute"),
             Self::AIServiceBackend(_) => (envoy_ai_gateway::GROUP, "AIServiceBackend"),
