@@ -19,7 +19,7 @@ pub(crate) struct Crd {
 }
 
 /// Every CRD that Tollgate installs, by file name.
-pub(crate) const CRDS: [Crd; 9] = [
+pub(crate) const CRDS: [Crd; 10] = [
     Crd {
         file: "aigateway.envoyproxy.io_aigatewayroutes.yaml",
         definition: envoy_ai_gateway::AIGatewayRoute::crd,
@@ -53,6 +53,11 @@ pub(crate) const CRDS: [Crd; 9] = [
     Crd {
         file: "gateway.envoyproxy.io_backendtrafficpolicies.yaml",
         definition: envoy_gateway::BackendTrafficPolicy::crd,
+        older_version: None,
+    },
+    Crd {
+        file: "gateway.envoyproxy.io_envoyproxies.yaml",
+        definition: envoy_gateway::EnvoyProxy::crd,
         older_version: None,
     },
     Crd {

@@ -3,6 +3,7 @@
 mod backend;
 pub mod backend_traffic_policy;
 pub mod compact_ai_gateway_route;
+pub mod envoy_proxy;
 
 pub use backend::{
     AppProtocol, Backend, BackendEndpoint, BackendSpec, BackendTls, BackendType, FqdnEndpoint,
@@ -10,6 +11,7 @@ pub use backend::{
 };
 pub use backend_traffic_policy::{BackendTrafficPolicy, BackendTrafficPolicySpec};
 pub use compact_ai_gateway_route::{CompactAIGatewayRoute, CompactAIGatewayRouteSpec};
+pub use envoy_proxy::{EnvoyProxy, EnvoyProxySpec};
 
 /// Group of these kinds.
 pub const GROUP: &str = "gateway.envoyproxy.io";

@@ -47,7 +47,7 @@ pub enum Scope {
     Namespaced,
 }
 
-pub(crate) const COUNT: usize = 24;
+pub(crate) const COUNT: usize = 25;
 
 /// Every kind that Tollgate reads.
 pub static KINDS: [Kind; COUNT] = [
@@ -206,6 +206,15 @@ pub static KINDS: [Kind; COUNT] = [
         scope: Scope::Namespaced,
         definition: Some(envoy_gateway::BackendTrafficPolicy::crd),
         read: |value| typed(value, Object::BackendTrafficPolicy),
+    },
+    Kind {
+        group: envoy_gateway::GROUP,
+        versions: &["v1alpha1"],
+        kind: "EnvoyProxy",
+        plural: "envoyproxies",
+        scope: Scope::Namespaced,
+        definition: Some(envoy_gateway::EnvoyProxy::crd),
+        read: |value| typed(value, Object::EnvoyProxy),
     },
     Kind {
         group: envoy_gateway::GROUP,

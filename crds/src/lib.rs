@@ -31,8 +31,7 @@ mod yaml;
 pub use duration::{Duration, DurationError};
 pub use kinds::{GATEWAY_API_GROUP, KINDS, Kind, Scope};
 pub use object::{
-    DEFAULT_NAMESPACE, Object, ObjectError, parse_object, parse_object_with_warnings,
-    read_trusted,
+    DEFAULT_NAMESPACE, Object, ObjectError, parse_object, parse_object_with_warnings, read_trusted,
 };
 pub use reference::{
     BackendObjectReference, ParentReference, PolicyTargetReference, SecretObjectReference,

@@ -8,6 +8,7 @@ use crate::kinds::KINDS;
 mod bad;
 mod budget;
 mod good;
+mod proxies;
 mod secrets;
 mod seeds;
 
