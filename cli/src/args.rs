@@ -1,6 +1,7 @@
 //! The command line as typed.
 
 mod budget;
+mod probe;
 mod ratelimit;
 mod store;
 
@@ -9,6 +10,7 @@ use std::{net::IpAddr, path::PathBuf};
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use budget::{AdminArgs, BudgetArgs, BudgetCommand, OutputFormat};
+pub(crate) use probe::ProbeArgs;
 pub(crate) use ratelimit::RateLimitArgs;
 pub(crate) use store::StoreArgs;
 
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     Crds(CrdsArgs),
     /// Say which rule, backends and budgets a chat request would meet, and why.
     Explain(ExplainArgs),
+    /// Wait until a URL answers 200, and show the answer.
+    Probe(ProbeArgs),
     /// Run the provider simulator alone: OpenAI and Anthropic APIs with faults on demand.
     Provider(ProviderArgs),
     /// Run the rate limit service alone, for Envoys that somebody else runs.

@@ -14,6 +14,7 @@ mod logging;
 mod metrics;
 mod misuse;
 mod output;
+mod probe;
 mod provider;
 mod ratelimit;
 mod run;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Crds(args) => crds::crds(&args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Probe(args) => probe::probe(&args),
         Command::Provider(args) => provider::provider(&args),
         Command::Ratelimit(args) => ratelimit::ratelimit(args),
         Command::Run(args) => run::run(args),
