@@ -8,20 +8,28 @@ mod ai_cluster;
 mod ai_route;
 mod ai_upstream;
 mod cluster;
+mod cors;
+mod downstream_tls;
 mod endpoint;
 mod ext_proc;
 mod header_filter;
+mod http_manager;
 mod http_match;
 mod http_route;
 mod listener;
 mod local_reply;
+mod mirror;
 mod names;
 mod own_service;
 mod rate_limit;
 mod redirect;
 mod retry;
 mod rewrite;
-mod tls;
+mod secret;
+mod stream_route;
+mod tcp_proxy;
+mod udp_proxy;
+mod upstream_tls;
 mod value;
 mod virtual_host;
 
@@ -30,20 +38,22 @@ use std::path::PathBuf;
 
 use tollgate_envoy as envoy;
 use tollgate_ir as ir;
+use tollgate_secret::Secret;
 
 /// All resources of one gateway, by name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resources {
     /// One for each port.
     pub listeners: BTreeMap<String, envoy::listener::Listener>,
-    /// One for each listener, under its name.
+    /// One for each port with HTTP, and for each server name with HTTPS.
     pub routes: BTreeMap<String, envoy::route::RouteConfiguration>,
     /// Backends, and services of our own.
     pub clusters: BTreeMap<String, envoy::cluster::Cluster>,
     /// Endpoints of those clusters whose endpoints are all addresses.
     pub endpoints: BTreeMap<String, envoy::endpoint::ClusterLoadAssignment>,
-    /// Trusted certificate authorities. Never a key: provider credentials travel in the bundle.
-    pub secrets: BTreeMap<String, envoy::tls::Secret>,
+    /// Trusted certificate authorities, and certificates with their keys. Provider credentials
+    /// are not here: they travel in the bundle.
+    pub secrets: BTreeMap<String, Secret<envoy::tls::Secret>>,
 }
 
 /// What the resources need to know about the machine they are made for.
@@ -73,19 +83,10 @@ pub fn build(gateway: &ir::Gateway, options: &BuildOptions) -> Resources {
     } = gateway;
     let mut resources = Resources::default();
     for listener in listeners {
-        let ir::Traffic::Http(http) = &listener.traffic else {
-            continue;
-        };
-        let built = listener::build_listener(listener, http, options);
-        resources.listeners.insert(listener.name.clone(), built);
-        let routes = virtual_host::build_route_configuration((listener, http), options);
-        resources.routes.insert(http.name.clone(), routes);
-        for host in &http.virtual_hosts {
-            add_backends(&mut resources, host, options);
-        }
+        add_listener(&mut resources, listener, options);
     }
     let traffic = || listeners.iter().flat_map(ir::Listener::http);
-    let ai = traffic().any(listener::has_ai);
+    let ai = traffic().any(http_manager::has_ai);
     let extproc = ai.then(|| ext_proc::build_clusters(options));
     let ratelimit = traffic().any(|http| rate_limit::Kinds::of_http(http).global);
     let ratelimit = ratelimit.then(|| rate_limit::build_cluster(options));
@@ -93,6 +94,27 @@ pub fn build(gateway: &ir::Gateway, options: &BuildOptions) -> Resources {
         resources.clusters.insert(cluster.name.clone(), cluster);
     }
     resources
+}
+
+fn add_listener(resources: &mut Resources, listener: &ir::Listener, options: &BuildOptions) {
+    if let Some(built) = listener::build_listener(listener, options) {
+        resources.add_secrets(built.secrets);
+        let name = listener.name.clone();
+        resources.listeners.insert(name, built.listener);
+    }
+    let client_side = (listener.port, http_manager::Scheme::of(&listener.traffic));
+    for http in listener.http() {
+        let routes = virtual_host::build_route_configuration(client_side, http, options);
+        resources.routes.insert(http.name.clone(), routes);
+        for host in &http.virtual_hosts {
+            add_backends(resources, host, options);
+        }
+    }
+    for route in stream_route::of_listener(listener) {
+        for built in stream_route::build_clusters(route, options) {
+            resources.add(built);
+        }
+    }
 }
 
 fn add_backends(resources: &mut Resources, host: &ir::VirtualHost, options: &BuildOptions) {
@@ -105,6 +127,10 @@ fn add_backends(resources: &mut Resources, host: &ir::VirtualHost, options: &Bui
                 let built = cluster::build_http_cluster(&backend.name, destination, options);
                 resources.add(built);
             }
+        }
+        for mirror in mirror::mirrors(&route.filters) {
+            let built = cluster::build_http_cluster(&mirror.name, &mirror.destination, options);
+            resources.add(built);
         }
     }
     for rule in host.ai.iter().flat_map(|ai| &ai.rules) {
@@ -127,10 +153,15 @@ impl Resources {
             let name = endpoints.cluster_name.clone();
             self.endpoints.insert(name, endpoints);
         }
-        for secret in secrets {
-            self.secrets.insert(secret.name.clone(), secret);
-        }
+        self.add_secrets(secrets);
         self.clusters.insert(cluster.name.clone(), cluster);
+    }
+
+    fn add_secrets(&mut self, secrets: Vec<envoy::tls::Secret>) {
+        for secret in secrets {
+            let name = secret.name.clone();
+            self.secrets.insert(name, Secret::new(secret));
+        }
     }
 }
 

@@ -4,13 +4,19 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use tollgate_envoy as envoy;
+use tollgate_secret::Secret;
 
+use envoy::core::{DataSource, data_source};
+use envoy::tls::{TlsCertificate, secret::Type};
 use envoy::{JsonError, Message, Name};
 
 use crate::Resources;
 
+/// What stands in the place of a key.
+const REDACTED: &str = "*****";
+
 /// All resources: `{"listeners": {name: {…}}, "routes": …, "clusters": …, "endpoints": …,
-/// "secrets": …}`. Holds no key: `secrets` are trusted authorities.
+/// "secrets": …}`. Keys show as `*****`.
 ///
 /// # Errors
 /// If a resource holds an `Any` that the descriptor set does not know: never for those of
@@ -28,8 +34,38 @@ pub fn resources_json(resources: &Resources) -> Result<Value, JsonError> {
         "routes": by_name(routes)?,
         "clusters": by_name(clusters)?,
         "endpoints": by_name(endpoints)?,
-        "secrets": by_name(secrets)?,
+        "secrets": by_name(&without_keys(secrets))?,
     }))
+}
+
+fn without_keys(
+    secrets: &BTreeMap<String, Secret<envoy::tls::Secret>>,
+) -> BTreeMap<String, envoy::tls::Secret> {
+    secrets
+        .iter()
+        .map(|(name, secret)| (name.clone(), without_key(secret)))
+        .collect()
+}
+
+/// Takes over what is known to be public and nothing else.
+fn without_key(secret: &Secret<envoy::tls::Secret>) -> envoy::tls::Secret {
+    let envoy::tls::Secret { name, r#type } = secret.expose();
+    let shown = match r#type {
+        Some(Type::TlsCertificate(certificate)) => Some(Type::TlsCertificate(TlsCertificate {
+            certificate_chain: certificate.certificate_chain.clone(),
+            private_key: certificate.private_key.as_ref().map(|_| DataSource {
+                specifier: Some(data_source::Specifier::InlineString(REDACTED.to_string())),
+                ..DataSource::default()
+            }),
+            ..TlsCertificate::default()
+        })),
+        Some(Type::ValidationContext(context)) => Some(Type::ValidationContext(context.clone())),
+        Some(Type::SessionTicketKeys(_) | Type::GenericSecret(_)) | None => None,
+    };
+    envoy::tls::Secret {
+        name: name.clone(),
+        r#type: shown,
+    }
 }
 
 fn by_name<T: Message + Name>(resources: &BTreeMap<String, T>) -> Result<Value, JsonError> {

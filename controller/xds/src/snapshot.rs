@@ -2,6 +2,7 @@
 //! so that delta xDS sends what changed and nothing else. Fed by `build`, read by `serve`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use sha2::{Digest, Sha256};
 use tollgate_envoy as envoy;
@@ -27,8 +28,8 @@ pub enum ResourceType {
     Route,
 }
 
-/// One resource.
-#[derive(Clone, Debug, PartialEq)]
+/// One resource. It may hold a key, so only its version shows in `Debug`.
+#[derive(Clone, PartialEq)]
 pub struct EncodedResource {
     /// Equal for equal content.
     pub version: String,
@@ -87,7 +88,13 @@ impl Snapshot {
         let resources = BTreeMap::from([
             (ResourceType::Cluster, encode_all(clusters)),
             (ResourceType::Endpoint, encode_all(endpoints)),
-            (ResourceType::Secret, encode_all(secrets)),
+            (
+                ResourceType::Secret,
+                secrets
+                    .iter()
+                    .map(|(name, secret)| (name.clone(), encode(secret.expose())))
+                    .collect(),
+            ),
             (ResourceType::Listener, encode_all(listeners)),
             (ResourceType::Route, encode_all(routes)),
         ]);
@@ -125,17 +132,29 @@ impl Snapshot {
     }
 }
 
+// === impl EncodedResource ===
+
+impl fmt::Debug for EncodedResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EncodedResource")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
 fn encode_all<T: Message + Name>(
     resources: &BTreeMap<String, T>,
 ) -> BTreeMap<String, EncodedResource> {
     resources
         .iter()
-        .map(|(name, resource)| {
-            let resource = envoy::pack(resource);
-            let version = hex(&Sha256::digest(&resource.value));
-            (name.clone(), EncodedResource { version, resource })
-        })
+        .map(|(name, resource)| (name.clone(), encode(resource)))
         .collect()
+}
+
+fn encode<T: Message + Name>(resource: &T) -> EncodedResource {
+    let resource = envoy::pack(resource);
+    let version = hex(&Sha256::digest(&resource.value));
+    EncodedResource { version, resource }
 }
 
 /// The first 16 hex digits.

@@ -37,6 +37,8 @@ pub use pb::envoy::extensions::clusters::dns::v3 as dns_cluster;
 pub use pb::envoy::extensions::common::matching::v3 as matching;
 /// Actions of such matchers.
 pub use pb::envoy::extensions::filters::common::matcher::action::v3 as matcher_action;
+/// Cross-origin requests: the filter.
+pub use pb::envoy::extensions::filters::http::cors::v3 as cors_filter;
 /// External processing: the filter. The service is [`ext_proc`].
 pub use pb::envoy::extensions::filters::http::ext_proc::v3 as ext_proc_filter;
 /// Header mutation: the filter.
@@ -49,12 +51,22 @@ pub use pb::envoy::extensions::filters::http::ratelimit::v3 as ratelimit_filter;
 pub use pb::envoy::extensions::filters::http::router::v3 as router;
 /// The last filter of an upstream filter chain.
 pub use pb::envoy::extensions::filters::http::upstream_codec::v3 as upstream_codec;
+/// Finds out the server name of a TLS handshake.
+pub use pb::envoy::extensions::filters::listener::tls_inspector::v3 as tls_inspector;
 /// The HTTP connection manager.
 pub use pb::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
+/// Connections to a cluster.
+pub use pb::envoy::extensions::filters::network::tcp_proxy::v3 as tcp_proxy;
+/// Datagrams to a cluster.
+pub use pb::envoy::extensions::filters::udp::udp_proxy::v3 as udp_proxy;
 /// Header mutation before routing.
 pub use pb::envoy::extensions::http::early_header_mutation::header_mutation::v3 as early_header_mutation;
 /// Load balancing: least request.
 pub use pb::envoy::extensions::load_balancing_policies::least_request::v3 as least_request;
+/// What matchers look at below HTTP: addresses and ports.
+pub use pb::envoy::extensions::matching::common_inputs::network::v3 as network_inputs;
+/// Matches a share of all values.
+pub use pb::envoy::extensions::matching::input_matchers::consistent_hashing::v3 as consistent_hashing;
 /// Retries elsewhere than on the hosts that failed.
 pub use pb::envoy::extensions::retry::host::previous_hosts::v3 as previous_hosts;
 /// Retries on the next priority.

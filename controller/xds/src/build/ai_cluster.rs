@@ -14,8 +14,9 @@ use envoy::cluster::{Cluster, cluster::TransportSocketMatch};
 use envoy::endpoint::LocalityLbEndpoints;
 
 use super::cluster::{self, BuiltCluster};
+use super::upstream_tls::{self, Inside};
 use super::value::{metadata, single_field};
-use super::{BuildOptions, ai_upstream, ai_upstream::Pinned, endpoint, names, tls};
+use super::{BuildOptions, ai_upstream, ai_upstream::Pinned, endpoint, names};
 
 /// A backend that has a place.
 type Placed<'a> = (&'a Backend, &'a ir::Destination);
@@ -70,9 +71,9 @@ fn build_ai_cluster(
     let mut sockets = Vec::new();
     let mut secrets = Vec::new();
     for (backend, destination) in &in_order {
-        let (socket, secret) = build_socket_match(backend, destination, protocol, options);
+        let (socket, used) = build_socket_match(backend, destination, protocol, options);
         sockets.push(socket);
-        secrets.extend(secret);
+        secrets.extend(used);
     }
     let localities = in_order
         .iter()
@@ -128,20 +129,20 @@ fn build_socket_match(
     destination: &ir::Destination,
     protocol: ir::UpstreamProtocol,
     options: &BuildOptions,
-) -> (TransportSocketMatch, Option<envoy::tls::Secret>) {
-    let (socket, secret) = match &destination.tls {
+) -> (TransportSocketMatch, Vec<envoy::tls::Secret>) {
+    let (socket, secrets) = match &destination.tls {
         Some(tls) => {
-            let built = tls::build_tls(tls, protocol, options);
-            (built.socket, built.secret)
+            let built = upstream_tls::build_tls(tls, Inside::Http(protocol), options);
+            (built.socket, built.secrets)
         }
-        None => (tls::build_plain(), None),
+        None => (upstream_tls::build_plain(), Vec::new()),
     };
     let socket = TransportSocketMatch {
         name: backend.id.clone(),
         r#match: Some(single_field(names::SOCKET_MATCH_KEY, &backend.id)),
         transport_socket: Some(socket),
     };
-    (socket, secret)
+    (socket, secrets)
 }
 
 fn build_priority(

@@ -1,6 +1,7 @@
 //! Routes of a host's LLM traffic, in this order:
 //! pinned routes, which only the engine can select (it names the cluster of the first attempt in
-//! a header that clients cannot send), then entry routes, on which the engine gets the request.
+//! a header that clients cannot send), then one that keeps requests for other protocols from the
+//! engine, then entry routes, on which the engine gets the request.
 
 use tollgate_bundle::{BACKEND_METADATA_NAMESPACE, CLUSTER_HEADER};
 use tollgate_envoy as envoy;
@@ -34,7 +35,7 @@ pub(super) fn build_ai_routes(host: &ir::VirtualHost, ai: &ir::AiScope) -> Vec<R
         .map(|path| PathSpecifier::Path((*path).to_string()))
         .chain([PathSpecifier::Prefix(ENTRY_PREFIX.to_string())])
         .map(|path| build_entry(host, path, rate_limit::Kinds::of_scope(ai)));
-    let mut routes: Vec<Route> = pinned.chain(entries).collect();
+    let mut routes: Vec<Route> = pinned.chain([build_upgrade()]).chain(entries).collect();
     if host.routes.is_empty() {
         routes.push(build_rest());
     }
@@ -87,6 +88,25 @@ fn build_pinned(host: &ir::VirtualHost, rule: &ir::AiRule) -> Route {
                 .chain([ext_proc::build_route_override(&host.name)]),
         ),
         action: Some(route::Action::Route(action)),
+        ..ai_base()
+    }
+}
+
+/// A request to go on to another protocol, such as WebSocket. Envoy refuses it by itself, but
+/// before any filter has seen the request: an ext_proc filter that is enabled would see the answer
+/// only, and the engine knows no exchange for it.
+fn build_upgrade() -> Route {
+    Route {
+        name: "ai/upgrade".to_string(),
+        r#match: Some(RouteMatch {
+            headers: vec![HeaderMatcher {
+                name: "upgrade".to_string(),
+                header_match_specifier: Some(HeaderMatchSpecifier::PresentMatch(true)),
+                ..HeaderMatcher::default()
+            }],
+            path_specifier: Some(PathSpecifier::Prefix(ENTRY_PREFIX.to_string())),
+            ..RouteMatch::default()
+        }),
         ..ai_base()
     }
 }

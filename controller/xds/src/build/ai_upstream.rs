@@ -14,7 +14,6 @@ use envoy::cel::{Constant, Expr, ParsedExpr, constant, expr};
 use envoy::hcm::{HttpFilter, http_filter};
 use envoy::matching::ExtensionWithMatcher;
 use envoy::mutation::{HeaderMutation, header_mutation};
-use envoy::xds_core::TypedExtensionConfig;
 use envoy::xds_matcher::matcher::matcher_list::{
     FieldMatcher, Predicate,
     predicate::{MatchType, PredicateList, SinglePredicate, single_predicate},
@@ -24,6 +23,7 @@ use envoy::xds_matcher::{Matcher, StringMatcher, string_matcher};
 use envoy::xds_type::CelExpression;
 use envoy::{CelMatcher, HttpAttributesCelMatchInput, Message, Name};
 
+use super::value::extension;
 use super::{BuildOptions, ext_proc, names};
 
 /// Headers that Envoy adds to requests and that tell a provider about our clients and about us.
@@ -156,13 +156,6 @@ fn build_skip(when: Vec<SinglePredicate>) -> Matcher {
             }],
         })),
         ..Matcher::default()
-    }
-}
-
-fn extension<T: Message + Name>(config: &T) -> TypedExtensionConfig {
-    TypedExtensionConfig {
-        name: T::full_name(),
-        typed_config: Some(envoy::pack(config)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Clusters: what all of them share, and those of plain HTTP backends.
+//! Clusters: what all of them share, and those of plain HTTP backends and of streams.
 
 use std::collections::HashMap;
 
@@ -20,8 +20,9 @@ use envoy::upstream_http::{
 };
 use envoy::well_known::Any;
 
+use super::upstream_tls::{self, Inside};
 use super::value::{ads, duration_ms, uint32};
-use super::{BuildOptions, endpoint, tls};
+use super::{BuildOptions, endpoint};
 
 /// How long one connection attempt may take.
 const CONNECT_TIMEOUT_MS: u64 = 10_000;
@@ -50,34 +51,56 @@ pub(super) enum HttpOptions {
     Http2(Box<Http2ProtocolOptions>),
 }
 
-/// The cluster of one backend of a plain HTTP route.
+/// The cluster of one backend of a plain HTTP route, or of a mirror.
 pub(super) fn build_http_cluster(
     name: &str,
     destination: &ir::Destination,
     options: &BuildOptions,
 ) -> BuiltCluster {
+    let protocol = destination.protocol;
+    let base = Cluster {
+        typed_extension_protocol_options: http_options(protocol.into(), Vec::new()),
+        ..build_base(name)
+    };
+    build_cluster(base, destination, Inside::Http(protocol), options)
+}
+
+/// The cluster of one backend of a stream.
+pub(super) fn build_stream_cluster(
+    name: &str,
+    destination: &ir::Destination,
+    options: &BuildOptions,
+) -> BuiltCluster {
+    build_cluster(build_base(name), destination, Inside::Stream, options)
+}
+
+fn build_cluster(
+    base: Cluster,
+    destination: &ir::Destination,
+    inside: Inside,
+    options: &BuildOptions,
+) -> BuiltCluster {
     let ir::Destination {
         endpoints,
         tls,
-        protocol,
+        protocol: _,
     } = destination;
-    let socket = tls
+    let tls = tls
         .as_ref()
-        .map(|tls| tls::build_tls(tls, *protocol, options));
+        .map(|tls| upstream_tls::build_tls(tls, inside, options));
+    let (socket, secrets) = tls.map(|tls| (tls.socket, tls.secrets)).unzip();
     let localities = vec![endpoint::locality(
         endpoints.iter().map(endpoint::build_endpoint).collect(),
     )];
-    let dns = endpoint::needs_dns(endpoints);
     let base = Cluster {
-        transport_socket: socket.as_ref().map(|built| built.socket.clone()),
-        typed_extension_protocol_options: http_options((*protocol).into(), Vec::new()),
-        ..build_base(name)
+        transport_socket: socket,
+        ..base
     };
-    let mut built = place(base, localities, dns);
-    built
-        .secrets
-        .extend(socket.and_then(|socket| socket.secret));
-    built
+    let built = place(base, localities, endpoint::needs_dns(endpoints));
+    BuiltCluster {
+        secrets: secrets.unwrap_or_default(),
+        ..built
+    }
 }
 
 /// What all clusters of backends have.

@@ -8,37 +8,38 @@ use envoy::route::{
     weighted_cluster::{ClusterWeight, cluster_weight},
 };
 
+use super::http_manager::Scheme;
 use super::value::{duration_ms, filter_configs, uint32};
-use super::{header_filter, http_match, names, rate_limit, redirect, retry, rewrite};
+use super::{cors, header_filter, http_match, mirror, names, rate_limit, redirect, retry, rewrite};
 
-/// Renders a route of a listener on this port.
-pub(super) fn build_http_route(route: &ir::HttpRoute, listener_port: u16) -> Route {
+/// Renders a route of a port that clients know by this number. Two where preflights for it come
+/// another way.
+pub(super) fn build_http_routes(route: &ir::HttpRoute, client_side: (u16, Scheme)) -> Vec<Route> {
+    let built = build_http_route(route, client_side);
+    let preflight = cors::build_preflight(route, &built);
+    std::iter::once(built).chain(preflight).collect()
+}
+
+fn build_http_route(route: &ir::HttpRoute, client_side: (u16, Scheme)) -> Route {
     let ir::HttpRoute {
         name,
         matches,
         filters,
         action,
         websocket: _,
-        timeouts,
-        retry,
+        timeouts: _,
+        retry: _,
         rate_limits,
     } = route;
     let action =
         match action {
             ir::HttpAction::Fail { status, reason: _ } => build_failure(*status),
             ir::HttpAction::Redirect(redirect) => route::Action::Redirect(
-                redirect::build_redirect(redirect, &matches.path, listener_port),
+                redirect::build_redirect(redirect, &matches.path, client_side),
             ),
             ir::HttpAction::Forward(backends) => match only_failure(backends) {
                 Some(status) => build_failure(status),
-                None => {
-                    let mut action = build_forward(backends);
-                    action.timeout = Some(duration_ms(timeouts.request_ms.unwrap_or(0)));
-                    action.idle_timeout = timeouts.idle_ms.map(duration_ms);
-                    action.retry_policy = retry::build_http_retry(retry.as_ref(), timeouts);
-                    rewrite::apply(&mut action, filters, &matches.path);
-                    route::Action::Route(action)
-                }
+                None => route::Action::Route(build_action(route, backends)),
             },
         };
     let headers = header_filter::build_changes(filters);
@@ -50,9 +51,38 @@ pub(super) fn build_http_route(route: &ir::HttpRoute, listener_port: u16) -> Rou
         request_headers_to_remove: headers.request_remove,
         response_headers_to_add: headers.response_add,
         response_headers_to_remove: headers.response_remove,
-        typed_per_filter_config: filter_configs(rate_limit::build_route(rate_limits.as_ref())),
+        typed_per_filter_config: filter_configs(
+            rate_limit::build_route(rate_limits.as_ref())
+                .into_iter()
+                .chain(cors::build_route(filters)),
+        ),
         ..Route::default()
     }
+}
+
+fn build_action(route: &ir::HttpRoute, backends: &[ir::WeightedBackend]) -> RouteAction {
+    let ir::HttpRoute {
+        matches,
+        filters,
+        websocket,
+        timeouts,
+        retry,
+        ..
+    } = route;
+    let upgrade = route_action::UpgradeConfig {
+        upgrade_type: "websocket".to_string(),
+        ..route_action::UpgradeConfig::default()
+    };
+    let mut action = RouteAction {
+        timeout: Some(duration_ms(timeouts.request_ms.unwrap_or(0))),
+        idle_timeout: timeouts.idle_ms.map(duration_ms),
+        retry_policy: retry::build_http_retry(retry.as_ref(), timeouts),
+        request_mirror_policies: mirror::build_policies(filters),
+        upgrade_configs: websocket.then_some(upgrade).into_iter().collect(),
+        ..build_forward(backends)
+    };
+    rewrite::apply(&mut action, filters, &matches.path);
+    action
 }
 
 /// No body: the reason is for the operator.
@@ -98,10 +128,6 @@ fn build_forward(backends: &[ir::WeightedBackend]) -> RouteAction {
             },
         )),
         cluster_not_found_response_code: not_found.into(),
-        upgrade_configs: vec![route_action::UpgradeConfig {
-            upgrade_type: "websocket".to_string(),
-            ..route_action::UpgradeConfig::default()
-        }],
         ..RouteAction::default()
     }
 }

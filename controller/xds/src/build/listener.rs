@@ -1,142 +1,161 @@
-//! A port: the xDS listener with its HTTP connection manager.
+//! A port: the xDS listener, with a filter chain for each server name where there is TLS.
 
 use tollgate_envoy as envoy;
 use tollgate_ir as ir;
 
-use envoy::core::{Http2ProtocolOptions, HttpProtocolOptions, TypedExtensionConfig};
-use envoy::hcm::{
-    HttpConnectionManager, HttpFilter, Rds, http_connection_manager as hcm, http_filter,
+use envoy::core::{Address, address, socket_address::Protocol};
+use envoy::listener::{
+    Filter, FilterChain, FilterChainMatch, Listener, ListenerFilter, UdpListenerConfig,
+    listener_filter,
 };
-use envoy::listener::{Filter, FilterChain, Listener, filter};
-use envoy::mutation::{HeaderMutation, header_mutation};
+use envoy::tls::Secret;
+use envoy::tls_inspector::TlsInspector;
 
-use super::value::{ads, duration_ms, prefix, socket_address, uint32, yes};
-use super::{BuildOptions, ext_proc, local_reply, names, rate_limit};
+use super::http_manager::{self, Scheme};
+use super::upstream_tls::BuiltTls;
+use super::value::socket_address;
+use super::{BuildOptions, downstream_tls, tcp_proxy, udp_proxy};
 
-/// How long a stream may be silent in both directions. Routes can say otherwise.
-const STREAM_IDLE_MS: u64 = 300_000;
-/// How long a client may take to send its request headers.
-const REQUEST_HEADERS_MS: u64 = 10_000;
-/// Streams that one HTTP/2 connection of a client may have open.
-const CONCURRENT_STREAMS_MAX: u32 = 100;
-/// HTTP/2 windows towards clients: prompts are sent without waiting for many round trips, and a
-/// connection cannot make Envoy hold more than the second.
-const STREAM_WINDOW_BYTES: u32 = 256 << 10;
-const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
-
-pub(super) fn has_ai(http: &ir::HttpTraffic) -> bool {
-    http.virtual_hosts.iter().any(|host| host.ai.is_some())
+/// A listener, and the secrets that it refers to.
+pub(super) struct BuiltListener {
+    pub(super) listener: Listener,
+    pub(super) secrets: Vec<Secret>,
 }
 
+/// `None` where nothing is served: Envoy takes no listener without filter chains.
 pub(super) fn build_listener(
     listener: &ir::Listener,
-    http: &ir::HttpTraffic,
     options: &BuildOptions,
-) -> Listener {
-    let manager = build_manager(listener, http, options);
-    let filter = Filter {
-        name: "envoy.filters.network.http_connection_manager".to_string(),
-        config_type: Some(filter::ConfigType::TypedConfig(envoy::pack(&manager))),
-    };
-    Listener {
+) -> Option<BuiltListener> {
+    let port = listener.port;
+    let base = Listener {
         name: listener.name.clone(),
         address: Some(socket_address(
             &listener.address.to_string(),
             listener.bind_port,
         )),
+        ..Listener::default()
+    };
+    let built = match &listener.traffic {
+        ir::Traffic::Http(http) => {
+            let filter = http_manager::build_filter((port, Scheme::Http), http, options);
+            with_chain(base, filter)
+        }
+        ir::Traffic::Tcp(route) => {
+            with_chain(base, tcp_proxy::build_filter(format!("tcp-{port}"), route))
+        }
+        ir::Traffic::Udp(route) => Listener {
+            address: base.address.map(over_udp),
+            udp_listener_config: Some(UdpListenerConfig::default()),
+            listener_filters: vec![udp_proxy::build_filter(format!("udp-{port}"), route)],
+            ..base
+        },
+        ir::Traffic::Tls(chains) if chains.is_empty() => return None,
+        ir::Traffic::Tls(chains) => return Some(build_tls_listener(base, port, chains, options)),
+    };
+    Some(BuiltListener {
+        listener: built,
+        secrets: Vec::new(),
+    })
+}
+
+fn with_chain(base: Listener, filter: Filter) -> Listener {
+    Listener {
         filter_chains: vec![FilterChain {
             filters: vec![filter],
             ..FilterChain::default()
         }],
-        ..Listener::default()
+        ..base
     }
 }
 
-fn build_manager(
-    listener: &ir::Listener,
-    http: &ir::HttpTraffic,
-    options: &BuildOptions,
-) -> HttpConnectionManager {
-    HttpConnectionManager {
-        stat_prefix: format!("http-{}", listener.port),
-        route_specifier: Some(hcm::RouteSpecifier::Rds(Rds {
-            config_source: Some(ads()),
-            route_config_name: http.name.clone(),
-        })),
-        http_filters: build_filters(http, options),
-        common_http_protocol_options: Some(HttpProtocolOptions {
-            // `a_b` and `a-b` are one header to some servers: refused, so that nobody can smuggle.
-            headers_with_underscores_action:
-                envoy::core::http_protocol_options::HeadersWithUnderscoresAction::RejectRequest
-                    .into(),
-            ..HttpProtocolOptions::default()
-        }),
-        http2_protocol_options: Some(Http2ProtocolOptions {
-            max_concurrent_streams: uint32(CONCURRENT_STREAMS_MAX),
-            initial_stream_window_size: uint32(STREAM_WINDOW_BYTES),
-            initial_connection_window_size: uint32(CONNECTION_WINDOW_BYTES),
-            ..Http2ProtocolOptions::default()
-        }),
-        server_header_transformation: hcm::ServerHeaderTransformation::PassThrough.into(),
-        stream_idle_timeout: Some(duration_ms(STREAM_IDLE_MS)),
-        request_headers_timeout: Some(duration_ms(REQUEST_HEADERS_MS)),
-        use_remote_address: yes(),
-        early_header_mutation_extensions: vec![build_early_mutation()],
-        generate_request_id: yes(),
-        normalize_path: yes(),
-        merge_slashes: true,
-        path_with_escaped_slashes_action: hcm::PathWithEscapedSlashesAction::UnescapeAndRedirect
-            .into(),
-        local_reply_config: has_ai(http).then(|| {
-            let limits = rate_limit::Kinds::of_ai(http);
-            local_reply::build_local_replies(options.body_bytes_max, limits)
-        }),
-        ..HttpConnectionManager::default()
-    }
-}
-
-fn build_filters(http: &ir::HttpTraffic, options: &BuildOptions) -> Vec<HttpFilter> {
-    let router = envoy::router::Router {
-        suppress_envoy_headers: true,
-        ..envoy::router::Router::default()
-    };
-    let mut filters = Vec::new();
-    if has_ai(http) {
-        filters.push(HttpFilter {
-            name: names::EXT_PROC_FILTER.to_string(),
-            // AI routes enable it.
-            disabled: true,
-            config_type: Some(http_filter::ConfigType::TypedConfig(envoy::pack(
-                &ext_proc::build_filter(http, options),
-            ))),
-            ..HttpFilter::default()
-        });
-    }
-    filters.extend(rate_limit::build_filters(http));
-    filters.push(HttpFilter {
-        name: "envoy.filters.http.router".to_string(),
-        config_type: Some(http_filter::ConfigType::TypedConfig(envoy::pack(&router))),
-        ..HttpFilter::default()
+fn over_udp(address: Address) -> Address {
+    let address = address.address.map(|address| match address {
+        address::Address::SocketAddress(mut socket) => {
+            socket.protocol = Protocol::Udp.into();
+            address::Address::SocketAddress(socket)
+        }
+        other => other,
     });
-    filters
+    Address { address }
 }
 
-/// Removes what clients must not say: headers of ours (they choose clusters), and headers by
-/// which Envoy can be told about retries and timeouts.
-fn build_early_mutation() -> TypedExtensionConfig {
-    let mutations = [names::OWN_HEADER_PREFIX, names::ENVOY_HEADER_PREFIX]
-        .into_iter()
-        .map(|text| HeaderMutation {
-            action: Some(header_mutation::Action::RemoveOnMatch(
-                header_mutation::RemoveOnMatch {
-                    key_matcher: Some(prefix(text)),
-                },
-            )),
-        });
-    envoy::typed_extension(
-        "envoy.http.early_header_mutation.header_mutation",
-        &envoy::early_header_mutation::HeaderMutation {
-            mutations: mutations.collect(),
-        },
-    )
+fn build_tls_listener(
+    base: Listener,
+    port: u16,
+    chains: &[ir::TlsChain],
+    options: &BuildOptions,
+) -> BuiltListener {
+    let inspector = ListenerFilter {
+        name: "envoy.filters.listener.tls_inspector".to_string(),
+        config_type: Some(listener_filter::ConfigType::TypedConfig(envoy::pack(
+            &TlsInspector::default(),
+        ))),
+        ..ListenerFilter::default()
+    };
+    let mut secrets = Vec::new();
+    let filter_chains = chains.iter().map(|chain| {
+        let (built, used) = build_chain(port, chain, options);
+        secrets.extend(used);
+        built
+    });
+    let listener = Listener {
+        filter_chains: filter_chains.collect(),
+        listener_filters: vec![inspector],
+        ..base
+    };
+    BuiltListener { listener, secrets }
+}
+
+/// Its name stays while its server name does: Envoy keeps the connections of chains that have
+/// not changed.
+fn build_chain(
+    port: u16,
+    chain: &ir::TlsChain,
+    options: &BuildOptions,
+) -> (FilterChain, Vec<Secret>) {
+    let ir::TlsChain {
+        name,
+        server_name,
+        action,
+    } = chain;
+    let (filter, tls) = match action {
+        ir::TlsAction::Https { tls, http } => (
+            http_manager::build_filter((port, Scheme::Https), http, options),
+            Some(downstream_tls::build_tls(tls, downstream_tls::HTTP_ALPN)),
+        ),
+        ir::TlsAction::Terminate { tls, route } => (
+            tcp_proxy::build_filter(format!("tls-{port}"), route),
+            Some(downstream_tls::build_tls(tls, &[])),
+        ),
+        ir::TlsAction::Passthrough(route) => (
+            tcp_proxy::build_filter(format!("tls-passthrough-{port}"), route),
+            None,
+        ),
+    };
+    let (socket, secrets) = match tls {
+        Some(BuiltTls { socket, secrets }) => (Some(socket), secrets),
+        None => (None, Vec::new()),
+    };
+    let built = FilterChain {
+        name: name.clone(),
+        filter_chain_match: Some(build_match(server_name)),
+        filters: vec![filter],
+        transport_socket: socket,
+        ..FilterChain::default()
+    };
+    (built, secrets)
+}
+
+/// What is not TLS matches no chain and is closed.
+fn build_match(server_name: &ir::Hostname) -> FilterChainMatch {
+    let server_names = match server_name {
+        ir::Hostname::Any => Vec::new(),
+        ir::Hostname::Exact(_) | ir::Hostname::Suffix(_) => vec![server_name.domain()],
+    };
+    FilterChainMatch {
+        server_names,
+        transport_protocol: "tls".to_string(),
+        ..FilterChainMatch::default()
+    }
 }

@@ -70,6 +70,12 @@ fn replies(body_bytes_max: u64) -> Vec<Reply> {
     let too_large = format!("the request body is larger than {body_bytes_max} bytes");
     vec![
         reply(
+            "response.code_details == 'upgrade_failed'",
+            "this endpoint speaks http and cannot be upgraded to another protocol",
+            "invalid_request_error",
+            "upgrade_not_supported",
+        ),
+        reply(
             "response.code == 404",
             "there is no such endpoint",
             "invalid_request_error",

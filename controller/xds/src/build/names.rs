@@ -22,6 +22,12 @@ pub(super) const RATE_LIMIT_FILTER: &str = "envoy.filters.http.ratelimit";
 /// The filter that counts in the proxy; the key of its per-route configuration.
 pub(super) const LOCAL_RATE_LIMIT_FILTER: &str = "envoy.filters.http.local_ratelimit";
 
+/// The filter for cross-origin requests; the key of its per-route configuration.
+pub(super) const CORS_FILTER: &str = "envoy.filters.http.cors";
+
+/// Prefix of secrets with a certificate and its key; behind it stands the certificate's name.
+pub(super) const CERTIFICATE_PREFIX: &str = "certificate/";
+
 /// Secret with the machine's own authorities.
 pub(super) const SYSTEM_CA_SECRET: &str = "ca/system";
 

@@ -8,23 +8,24 @@ use envoy::route::{
     redirect_action::{PathRewriteSpecifier, RedirectResponseCode, SchemeRewriteSpecifier},
 };
 
+use super::http_manager::Scheme;
 use super::rewrite::{self, PathChange};
 
 pub(super) fn build_redirect(
     redirect: &ir::Redirect,
     matched: &ir::PathMatch,
-    listener_port: u16,
+    client_side: (u16, Scheme),
 ) -> RedirectAction {
     let ir::Redirect {
         scheme,
         hostname,
         path,
-        port,
+        port: _,
         status,
     } = redirect;
     RedirectAction {
         host_redirect: hostname.clone().unwrap_or_default(),
-        port_redirect: build_port(scheme.as_deref(), *port, listener_port),
+        port_redirect: build_port(redirect, client_side),
         response_code: build_status(*status).into(),
         scheme_rewrite_specifier: scheme.clone().map(SchemeRewriteSpecifier::SchemeRedirect),
         path_rewrite_specifier: path.as_ref().and_then(|path| build_path(path, matched)),
@@ -32,14 +33,23 @@ pub(super) fn build_redirect(
     }
 }
 
-/// The port that `Location` shows; 0 is none, which is how the scheme's own port is written.
-fn build_port(scheme: Option<&str>, port: Option<u16>, listener_port: u16) -> u32 {
-    let own = match scheme {
-        Some("https") => 443,
-        _ => 80,
+/// The port that `Location` shows; 0 leaves the host as it is. The scheme's own port is left out
+/// where the host that remains has no other: a client of port 8080 writes that into its `Host`.
+fn build_port(redirect: &ir::Redirect, (listener_port, client_scheme): (u16, Scheme)) -> u32 {
+    let scheme = match redirect.scheme.as_deref() {
+        Some("https") => Scheme::Https,
+        Some(_) => Scheme::Http,
+        None => client_scheme,
     };
-    let port = port.unwrap_or(if scheme.is_some() { own } else { listener_port });
-    if port == own { 0 } else { port.into() }
+    let port = redirect.port.unwrap_or(match redirect.scheme {
+        Some(_) => scheme.port(),
+        None => listener_port,
+    });
+    let host_without_port = redirect.hostname.is_some() || listener_port == client_scheme.port();
+    if port == scheme.port() && host_without_port {
+        return 0;
+    }
+    port.into()
 }
 
 fn build_path(path: &ir::PathRewrite, matched: &ir::PathMatch) -> Option<PathRewriteSpecifier> {

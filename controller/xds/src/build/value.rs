@@ -8,6 +8,8 @@ use tollgate_envoy as envoy;
 use envoy::core::{Address, Metadata, address, config_source};
 use envoy::matcher::{RegexMatcher, StringMatcher, string_matcher::MatchPattern};
 use envoy::well_known::{Any, BoolValue, Duration, Struct, UInt32Value, UInt64Value, Value, value};
+use envoy::xds_core::TypedExtensionConfig;
+use envoy::{Message, Name};
 
 pub(super) fn duration_ms(ms: u64) -> Duration {
     let seconds = i64::try_from(ms / 1000).unwrap_or(i64::MAX);
@@ -127,5 +129,13 @@ pub(super) fn inline_text(text: &str) -> envoy::core::DataSource {
             text.to_string(),
         )),
         ..envoy::core::DataSource::default()
+    }
+}
+
+/// A message as an extension of an xDS matcher.
+pub(super) fn extension<T: Message + Name>(config: &T) -> TypedExtensionConfig {
+    TypedExtensionConfig {
+        name: T::full_name(),
+        typed_config: Some(envoy::pack(config)),
     }
 }

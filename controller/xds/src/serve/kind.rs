@@ -33,7 +33,13 @@ pub(super) struct KindState {
     accepted: BTreeMap<String, String>,
     /// The response that is not answered yet; one at a time.
     pending: Option<Pending>,
+    /// What was in the response that was refused last. One or more are at fault; what the client
+    /// has of the others, nobody knows.
+    refused: BTreeSet<String>,
 }
+
+/// Version of a resource of which nobody knows what the client has.
+const UNKNOWN: &str = "";
 
 /// What the client wants.
 #[derive(Debug, Default)]
@@ -138,6 +144,14 @@ impl KindState {
         Some(response)
     }
 
+    /// Offers what was refused again: the next snapshot may have another version of what is at
+    /// fault, and the others are good.
+    pub(super) fn reconsider(&mut self) {
+        for name in std::mem::take(&mut self.refused) {
+            self.sent.insert(name, Some(UNKNOWN.to_string()));
+        }
+    }
+
     /// Whether the client has asked for anything of this kind.
     pub(super) fn is_asked(&self) -> bool {
         self.interest.asked
@@ -151,10 +165,15 @@ impl KindState {
     }
 
     /// Whether the client has confirmed exactly the resources of this snapshot.
+    ///
+    /// Of secrets, those that it has asked for: while a change is rolled out there are some whose
+    /// listener is not there yet. Envoy asks for the others before it confirms who refers to them.
     pub(super) fn has_accepted(&self, kind: ResourceType, snapshot: &Snapshot) -> bool {
-        let wanted = snapshot.resources(kind);
         let mut count = 0;
-        for (name, resource) in wanted {
+        for (name, resource) in snapshot.resources(kind) {
+            if kind == ResourceType::Secret && !self.interest.includes(name) {
+                continue;
+            }
             if self.accepted.get(name) != Some(&resource.version) {
                 return false;
             }
@@ -179,8 +198,8 @@ impl KindState {
         }
         let mut changes = BTreeMap::new();
         for (name, resource) in snapshot.resources(kind) {
-            let known = self.sent.get(name);
-            if self.interest.includes(name) && known != Some(&Some(resource.version.clone())) {
+            let known = self.sent.get(name).and_then(Option::as_ref);
+            if self.interest.includes(name) && known != Some(&resource.version) {
                 changes.insert(name.to_string(), Some(resource));
             }
         }
@@ -242,7 +261,8 @@ impl KindState {
             return Verdict::None;
         };
         if let Some(error) = error {
-            // Stays in `sent`: the same version is not offered twice.
+            // Stays in `sent`: a snapshot is not offered twice.
+            self.refused.extend(pending.changes.keys().cloned());
             return Verdict::Rejected { pending, error };
         }
         for (name, version) in pending.changes {

@@ -55,6 +55,9 @@ impl StreamState {
     }
 
     pub(super) fn on_snapshot(&mut self, snapshot: Arc<Snapshot>) {
+        if self.snapshot.version() != snapshot.version() {
+            self.kinds.values_mut().for_each(KindState::reconsider);
+        }
         self.snapshot = snapshot;
     }
 

@@ -231,6 +231,47 @@ fn a_refusal_is_reported_with_its_names_and_not_offered_again() {
 }
 
 #[test]
+fn what_was_refused_together_is_offered_again_with_the_next_snapshot() {
+    let mut state = settled(&snapshot(&[
+        (Cluster, "a"),
+        (Listener, "l"),
+        (Route, "r=1"),
+        (Route, "s=1"),
+    ]));
+    state.on_snapshot(snapshot(&[
+        (Cluster, "a"),
+        (Listener, "l"),
+        (Route, "r=2"),
+        (Route, "s=bad"),
+    ]));
+    let response = state.next_response().unwrap();
+    assert_eq!(said(&response), "Route +r +s");
+    assert!(state.on_request(nack(&response, "bad")).is_some());
+    // Envoy may have taken the one and not the other.
+    let good = snapshot(&[
+        (Cluster, "a"),
+        (Listener, "l"),
+        (Route, "r=2"),
+        (Route, "s=1"),
+    ]);
+    state.on_snapshot(Arc::clone(&good));
+    assert_eq!(run(&mut state), ["Route +r +s"]);
+    assert_eq!(state.live(), Some(good.version()));
+}
+
+#[test]
+fn what_was_refused_and_is_gone_is_taken_away() {
+    let mut state = settled(&snapshot(&[(Cluster, "a"), (Listener, "l")]));
+    state.on_snapshot(snapshot(&[(Cluster, "a"), (Listener, "l=bad")]));
+    let response = state.next_response().unwrap();
+    assert!(state.on_request(nack(&response, "bad")).is_some());
+    let without = snapshot(&[(Cluster, "a")]);
+    state.on_snapshot(Arc::clone(&without));
+    assert_eq!(run(&mut state), ["Listener -l"]);
+    assert_eq!(state.live(), Some(without.version()));
+}
+
+#[test]
 fn a_refusal_does_not_hold_back_other_kinds() {
     let mut state = settled(&snapshot(&[
         (Cluster, "a"),

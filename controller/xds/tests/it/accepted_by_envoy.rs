@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::envoy::{Envoy, free_port};
 use crate::support::ir::{forward, gateway, host, listener, local, prefix, route, with_tls};
-use crate::support::{limited, rich, upstream};
+use crate::support::{limited, rich, secure, upstream};
 use serde_json::Value;
 use tollgate_ir as ir;
 
@@ -69,6 +69,21 @@ async fn everything_that_the_ir_can_say_about_http_is_accepted() {
     let mut gateway = rich::http();
     gateway.listeners[0].set_port(free_port());
     Envoy::start(&gateway).await;
+}
+
+#[tokio::test]
+async fn everything_that_the_ir_can_say_about_tls_and_streams_is_accepted() {
+    let authority = crate::support::certs::Authority::new("ca");
+    let certificate = authority.certificate(&["example.com"]);
+    for mut gateway in [
+        secure::rich_tls(&certificate),
+        secure::rich_streams(&certificate),
+    ] {
+        for listener in &mut gateway.listeners {
+            listener.set_port(free_port());
+        }
+        Envoy::start(&gateway).await;
+    }
 }
 
 #[tokio::test]

@@ -307,3 +307,28 @@ async fn plain_routes_of_an_ai_host_are_served_beside_it_and_never_reach_the_eng
     let answer: Value = running.chat(0).send().await.unwrap().json().await.unwrap();
     assert_eq!(answer["upstream"], "a");
 }
+
+/// Envoy refuses it before the filters have seen the request: the engine must not see the answer.
+#[tokio::test]
+async fn an_upgrade_is_refused_in_openai_form_and_the_engine_sees_nothing_of_it() {
+    let a = upstream::start("a", 200).await;
+    let running = Running::start(vec![Some(local(a))]).await;
+    for path in ["/v1/realtime", "/v1/chat/completions"] {
+        let url = format!("http://127.0.0.1:{}{path}", running.port);
+        let request = reqwest::Client::new()
+            .get(url)
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 403, "{path}");
+        let expected = openai_error(
+            "this endpoint speaks http and cannot be upgraded to another protocol",
+            "invalid_request_error",
+            "upgrade_not_supported",
+        );
+        assert_eq!(response.json::<Value>().await.unwrap(), expected);
+    }
+    assert_eq!(running.engine.requests().len(), 0);
+}

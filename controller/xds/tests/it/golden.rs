@@ -2,7 +2,7 @@
 //! accepts; read the difference before.
 
 use crate::support::ir::{ai_rule, gateway, host, listener, local};
-use crate::support::{limited, rich};
+use crate::support::{limited, rich, secure};
 use insta::assert_yaml_snapshot;
 use tollgate_ir as ir;
 use tollgate_xds::{
@@ -20,6 +20,31 @@ fn rendered(gateway: &ir::Gateway) -> serde_json::Value {
 #[test]
 fn http_routes() {
     assert_yaml_snapshot!(rendered(&rich::http()));
+}
+
+#[test]
+fn tls_and_keys_do_not_show() {
+    let json = rendered(&secure::rich_tls(&secure::printed_certificate()));
+    assert!(!json.to_string().contains("PRIVATE KEY"));
+    assert_yaml_snapshot!(json);
+}
+
+#[test]
+fn streams() {
+    assert_yaml_snapshot!(rendered(&secure::rich_streams(
+        &secure::printed_certificate()
+    )));
+}
+
+#[test]
+fn keys_do_not_show_in_debug_texts() {
+    let gateway = secure::rich_tls(&secure::printed_certificate());
+    let resources = build(&gateway, &options());
+    let snapshot = Snapshot::new(&resources);
+    // Bytes would show as numbers: "PRIV".
+    for text in [format!("{resources:?}"), format!("{snapshot:?}")] {
+        assert!(!text.contains("PRIVATE KEY") && !text.contains("80, 82, 73, 86"));
+    }
 }
 
 #[test]
@@ -82,7 +107,9 @@ fn a_rule_whose_backends_are_all_invalid_has_no_cluster_and_no_pinned_route() {
 /// sent again and again.
 #[test]
 fn equal_gateways_give_equal_encodings() {
-    for make in [rich::http, rich::ai, limited::limited] {
+    let tls = || secure::rich_tls(&secure::printed_certificate());
+    let streams = || secure::rich_streams(&secure::printed_certificate());
+    for make in [rich::http, rich::ai, limited::limited, tls, streams] {
         let first = Snapshot::new(&build(&make(), &options()));
         for _ in 0..20 {
             assert_eq!(Snapshot::new(&build(&make(), &options())), first);

@@ -10,6 +10,10 @@
 
 mod accepted_by_envoy;
 mod ai_on_envoy;
+mod filters_on_envoy;
 mod golden;
 mod http_on_envoy;
+mod streams_on_envoy;
 mod support;
+mod tls_on_envoy;
+mod upstream_tls_on_envoy;

@@ -89,17 +89,24 @@ impl Envoy {
         };
         envoy.wait_live().await;
         for listener in &gateway.listeners {
-            wait_for_port(listener.port).await;
+            if !matches!(listener.traffic, ir::Traffic::Udp(_)) {
+                wait_for_port(listener.bind_port).await;
+            }
         }
         envoy
     }
 
     /// Sends another configuration, without waiting; returns its version.
     pub(crate) fn send(&self, gateway: &ir::Gateway) -> String {
-        let snapshot = Snapshot::new(&build(gateway, &self.options));
+        let snapshot = self.snapshot(gateway);
         let version = snapshot.version().to_string();
         self.snapshots.send(Arc::new(snapshot)).unwrap();
         version
+    }
+
+    /// What is sent for a configuration.
+    pub(crate) fn snapshot(&self, gateway: &ir::Gateway) -> Snapshot {
+        Snapshot::new(&build(gateway, &self.options))
     }
 
     /// Waits until Envoy has accepted the newest configuration whole.

@@ -15,6 +15,7 @@ pub(crate) fn http() -> ir::Gateway {
         matched(),
         weights(),
         redirected(),
+        filtered(),
         rewritten("/old", "/new"),
         rewritten("/strip", "/"),
         rewritten("/", "/base"),
@@ -136,6 +137,35 @@ fn weights() -> ir::HttpRoute {
         ]),
     );
     route.timeouts.attempt_ms = Some(700);
+    route
+}
+
+fn filtered() -> ir::HttpRoute {
+    let mut route = route(
+        "r/filtered",
+        prefix("/filtered"),
+        forward("b/filtered", local(8080)),
+    );
+    route.matches.method = Some("PUT".to_string());
+    route.websocket = true;
+    route.filters = vec![
+        ir::Filter::Mirror(ir::Mirror {
+            name: "b/mirror".to_string(),
+            destination: local(8081),
+            fraction: ir::Fraction {
+                numerator: 1,
+                denominator: 8,
+            },
+        }),
+        ir::Filter::Cors(ir::Cors {
+            allow_origins: vec!["https://*.example.com".to_string()],
+            allow_methods: vec!["PUT".to_string(), "*".to_string()],
+            allow_headers: vec!["x-a".to_string(), "x-b".to_string()],
+            expose_headers: vec!["x-c".to_string()],
+            allow_credentials: true,
+            max_age_s: Some(600),
+        }),
+    ];
     route
 }
 
