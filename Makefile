@@ -25,6 +25,9 @@ build: deps
 test: deps test-deps check
 	@echo "running all tests"
 	TOLLGATE_TEST_PYTHON=$(PYTHON) cargo test --workspace --locked --no-fail-fast
+	@if tests/cluster/helm >/dev/null; then tests/charts/run; else echo "make test: THE CHART TESTS WERE NOT RUN, see above"; fi
+	@if $(MAKE) --no-print-directory cluster-deps; then $(MAKE) --no-print-directory test-cluster; \
+	  else echo "make test: THE CLUSTER TESTS WERE NOT RUN, see above; the rest has passed"; fi
 
 ## check: formats and lints, without running tests
 .PHONY: check
@@ -91,6 +94,55 @@ $(CACHE)/python/.ready: tests/sdk/requirements.txt
 	@python3 -m venv $(CACHE)/python
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r tests/sdk/requirements.txt
 	@touch $@
+
+## image: write target/image/tollgate-VERSION.tar, an OCI archive of the release, without Docker
+.PHONY: image
+image: build
+	@IMAGE_GZIP=1 image/build
+
+## charts: check the Helm charts and write them to target/charts/
+.PHONY: charts
+charts:
+	@charts/package
+
+## test-charts: what the charts render, against tests/charts; ACCEPT=1 takes it as it is
+.PHONY: test-charts
+test-charts:
+	@tests/charts/run
+
+## cluster-up: a one-node Kubernetes of this machine's own (root); the first time it is built, 7 min
+.PHONY: cluster-up
+cluster-up: cluster-deps
+	@tests/cluster/up
+
+## cluster-down: end that cluster and remove its state
+.PHONY: cluster-down
+cluster-down:
+	@tests/cluster/down
+
+## cluster-install: install this checkout in that cluster with Helm; HELM_ARGS='--set …'
+.PHONY: cluster-install
+cluster-install: build test-deps cluster-up
+	@tests/cluster/install $(HELM_ARGS)
+
+## test-cluster: the cluster tests: install, story, seeds; on a cluster of their own
+.PHONY: test-cluster
+test-cluster: build test-deps cluster-deps
+	@tests/cluster/test
+
+## conformance: the Gateway API's conformance suite; writes docs/conformance/
+.PHONY: conformance
+conformance: build test-deps cluster-up
+	@tests/cluster/install
+	@tests/conformance/run $(CONFORMANCE_ARGS)
+
+## cluster-deps: install what the cluster needs from Debian, and say what else is missing
+.PHONY: cluster-deps
+cluster-deps:
+	@test "$$(id -u)" != 0 || { command -v containerd && command -v runc && command -v iptables && command -v conntrack && test -x /usr/lib/cni/bridge; } >/dev/null || { \
+	  echo "installing containerd, runc, CNI plugins and iptables with apt-get"; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends containerd runc containernetworking-plugins iptables conntrack iproute2 >/dev/null; }
+	@tests/cluster/check
 
 ## clean: remove what was built
 .PHONY: clean
