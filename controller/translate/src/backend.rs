@@ -7,9 +7,9 @@ use tollgate_crds::envoy_gateway::{
 use tollgate_ir as ir;
 
 use crate::base_url::parse_host;
-use crate::reference_grant::{self, Reference};
+use crate::ca_certificates::{self, CaReference};
 use crate::status::{ACCEPTED, Condition, ObjectRef, Problem, Statuses, reason};
-use crate::{NamespacedName, World, groups, secret};
+use crate::{NamespacedName, World, groups};
 
 /// Group and kind, as references and grants name it.
 pub(crate) const KIND: (&str, &str) = (groups::ENVOY_GATEWAY, "Backend");
@@ -33,7 +33,8 @@ pub(crate) fn report(world: &World, statuses: &mut Statuses) {
     }
 }
 
-/// Where a Backend is.
+/// Where a Backend is. What a BackendTLSPolicy says of it stands in the place of its own
+/// `spec.tls`.
 pub(crate) fn destination(
     world: &World,
     name: &NamespacedName,
@@ -45,12 +46,26 @@ pub(crate) fn destination(
             format!("{field}: Backend {name} does not exist"),
         )
     })?;
-    build(world, name, backend).map_err(|problem| {
+    let prefix = |problem: Problem| {
         Problem::new(
             problem.reason,
             format!("{field}: Backend {name}: {}", problem.message),
         )
-    })
+    };
+    let mut destination = build(world, name, backend).map_err(prefix)?;
+    let section = port(&destination).map(|port| port.to_string());
+    let policy = world.tls_policies().find(KIND, name, section.as_deref());
+    if let Some(tls) = policy.map_err(prefix)? {
+        destination.tls = Some(tls);
+    }
+    Ok(destination)
+}
+
+/// The port that all endpoints share: what a policy may select of a Backend.
+fn port(destination: &ir::Destination) -> Option<u16> {
+    let mut ports = destination.endpoints.iter().map(|endpoint| endpoint.port);
+    let first = ports.next()?;
+    ports.all(|port| port == first).then_some(first)
 }
 
 fn ignored(backend: &Backend) -> Vec<Problem> {
@@ -213,39 +228,18 @@ fn ca_certificates(
 ) -> Result<String, Problem> {
     let mut pem = String::new();
     for (index, reference) in tls.ca_certificate_refs.iter().enumerate() {
-        let field = format!("spec.tls.caCertificateRefs[{index}]");
-        let kind = reference.kind.as_deref().unwrap_or("Secret");
         let namespace = reference.namespace.as_deref().unwrap_or(&name.namespace);
-        let target = NamespacedName::new(namespace, &reference.name);
-        reference_grant::check(
+        pem.push_str(&ca_certificates::bundle(
             world,
-            Reference {
+            CaReference {
                 from: KIND,
                 namespace: &name.namespace,
-                to: (groups::CORE, kind),
-                target: &target,
-                field: &field,
+                group: reference.group.as_deref().unwrap_or(groups::CORE),
+                kind: reference.kind.as_deref().unwrap_or("Secret"),
+                target: &NamespacedName::new(namespace, &reference.name),
+                field: &format!("spec.tls.caCertificateRefs[{index}]"),
             },
-        )?;
-        let certificate = match kind {
-            "Secret" => world.secrets.get(&target).and_then(secret::ca_certificate),
-            "ConfigMap" => {
-                let data = world
-                    .config_maps
-                    .get(&target)
-                    .and_then(|map| map.data.as_ref());
-                data.and_then(|data| data.get("ca.crt").cloned())
-            }
-            _ => None,
-        };
-        let certificate = certificate.ok_or_else(|| {
-            Problem::new(
-                reason::SECRET_NOT_FOUND,
-                format!("{field}: {kind} {target} with key ca.crt does not exist"),
-            )
-        })?;
-        pem.push_str(certificate.trim());
-        pem.push('\n');
+        )?);
     }
     Ok(pem)
 }

@@ -38,19 +38,46 @@ pub(crate) fn listener(gateway: &NamespacedName, port: u16) -> String {
     format!("{gateway}/{port}")
 }
 
-/// Name of a virtual host of a listener.
-pub(crate) fn virtual_host(listener: &str, domain: &str) -> String {
+/// Name of the IR listener of a UDP port of a Gateway.
+pub(crate) fn udp_listener(gateway: &NamespacedName, port: u16) -> String {
+    format!("{}/udp", listener(gateway, port))
+}
+
+/// Name of what a listener does for one server name, and of the route configuration inside.
+pub(crate) fn tls_chain(listener: &str, domain: &str) -> String {
     format!("{listener}/{domain}")
 }
 
-/// Name of match `position` of rule `rule` of an HTTPRoute.
-pub(crate) fn http_route(route: &NamespacedName, rule: usize, position: usize) -> String {
-    format!("httproute/{route}/rule/{rule}/match/{position}")
+/// Name of a virtual host of a route configuration.
+pub(crate) fn virtual_host(route_configuration: &str, domain: &str) -> String {
+    format!("{route_configuration}/{domain}")
 }
 
-/// Name of the cluster of backend `position` of rule `rule` of an HTTPRoute.
-pub(crate) fn http_backend(route: &NamespacedName, rule: usize, position: usize) -> String {
-    format!("httproute/{route}/rule/{rule}/backend/{position}")
+/// Name of the route where nothing is attached; `place` is a listener or a chain of one.
+pub(crate) fn no_route(place: &str) -> String {
+    format!("{place}/none")
+}
+
+/// Name of rule `rule` of a route below HTTP; `prefix` is its kind: `tcproute`.
+pub(crate) fn stream_route(prefix: &str, route: &NamespacedName, rule: usize) -> String {
+    format!("{prefix}/{route}/rule/{rule}")
+}
+
+/// Name of the cluster of backend `position` of such a rule. What was behind TLS may be encrypted
+/// anew, which the same backend elsewhere is not.
+pub(crate) fn stream_backend(rule: &str, position: usize, encrypted: bool) -> String {
+    let ending = if encrypted { "/tls" } else { "" };
+    format!("{rule}/backend/{position}{ending}")
+}
+
+/// Name of a part of a rule: `httproute/namespace/name/rule/2/backend/0`. `route` is what its
+/// kind's names begin with, and its name.
+pub(crate) fn route_part(
+    (prefix, route): (&str, &NamespacedName),
+    rule: usize,
+    (part, position): (&str, usize),
+) -> String {
+    format!("{prefix}/{route}/rule/{rule}/{part}/{position}")
 }
 
 /// Id of a backend of an AI rule.

@@ -30,10 +30,11 @@ pub(crate) fn check(world: &World, reference: Reference<'_>) -> Result<(), Probl
     if target.namespace == namespace {
         return Ok(());
     }
+    let first = NamespacedName::new(&target.namespace, "");
     let granted = world
         .reference_grants
-        .iter()
-        .filter(|(name, _)| name.namespace == target.namespace)
+        .range(first..)
+        .take_while(|(name, _)| name.namespace == target.namespace)
         .any(|(_, grant)| {
             let froms = grant.spec.from.iter();
             let tos = grant.spec.to.iter();

@@ -1,25 +1,30 @@
-//! Service: its ready addresses, from its EndpointSlices.
+//! Service: its addresses, from its EndpointSlices, and how they are spoken to.
 //!
-//! On a machine of our own nobody makes EndpointSlices; there `externalName` and a written
-//! `clusterIP` are taken for the address.
+//! On a machine of our own nobody makes EndpointSlices; there a written `clusterIP` is taken for
+//! the address. An ExternalName is resolved by DNS in the proxy.
+
+mod app_protocol;
+mod endpoints;
+mod external_name;
 
 use std::net::IpAddr;
 
 use tollgate_ir as ir;
 
-use crate::base_url::parse_host;
+use crate::backend_ref::Usage;
 use crate::status::{Problem, reason};
-use crate::{NamespacedName, Options, World, k8s};
+use crate::{NamespacedName, Options, World, groups, k8s};
+use app_protocol::AppProtocol;
 
-/// Label of an EndpointSlice that names its Service.
-const SERVICE_LABEL: &str = "kubernetes.io/service-name";
+/// Group and kind, as references and grants name it.
+pub(crate) const KIND: (&str, &str) = (groups::CORE, "Service");
 
-/// Where a port of a Service is.
+/// Where a port of a Service is, and how it is spoken to.
 pub(crate) fn destination(
     (world, options): (&World, &Options),
     name: &NamespacedName,
-    port: Option<i32>,
-    field: &str,
+    (port, field): (Option<i32>, &str),
+    usage: Usage,
 ) -> Result<ir::Destination, Problem> {
     let service = world.services.get(name).ok_or_else(|| {
         Problem::new(
@@ -33,78 +38,110 @@ pub(crate) fn destination(
             format!("{field}.port: a reference to a Service must name a port"),
         )
     })?;
-    let spec = service.spec.clone().unwrap_or_default();
-    if spec.type_.as_deref() == Some("ExternalName") || spec.external_name.is_some() {
-        return external_name(options, &spec, name, (port, field));
-    }
-    let ports = spec.ports.unwrap_or_default();
-    let service_port = ports.iter().find(|it| it.port == port).ok_or_else(|| {
-        Problem::new(
-            reason::PORT_NOT_FOUND,
-            format!("{field}.port: Service {name} has no port {port}"),
-        )
-    })?;
-    let slices: Vec<&k8s::EndpointSlice> = slices(world, name).collect();
-    let endpoints = if slices.is_empty() && options.standalone().is_some() {
-        vec![cluster_ip(spec.cluster_ip.as_deref(), name, (port, field))?]
+    let number = to_port(port, field)?;
+    let spec = service.spec.as_ref();
+    let service_port = find_port(spec, port, usage);
+    let external = spec.and_then(|spec| spec.external_name.as_deref());
+    let is_external = spec.and_then(|spec| spec.type_.as_deref()) == Some("ExternalName");
+    let endpoints = if is_external || external.is_some() {
+        let host = external_name::host(options, external.unwrap_or_default());
+        let host = host.map_err(|problem| problem.of(field, name))?;
+        vec![ir::Endpoint {
+            host,
+            port: number,
+            draining: false,
+        }]
     } else {
-        endpoints(&slices, service_port)
+        let service_port = service_port.ok_or_else(|| {
+            Problem::new(
+                reason::PORT_NOT_FOUND,
+                format!("{field}.port: Service {name} has no port {port}"),
+            )
+        })?;
+        let cluster_ip = spec.and_then(|spec| spec.cluster_ip.as_deref());
+        let known = endpoints::of_port(world.slices_of(name), service_port);
+        match known {
+            Some(endpoints) => endpoints,
+            None if options.standalone().is_some() => {
+                vec![by_cluster_ip(cluster_ip, name, (number, field))?]
+            }
+            None => Vec::new(),
+        }
     };
+    let (tls, protocol) = speech(
+        world,
+        (name, service_port, is_external.then_some(&endpoints)),
+        usage,
+    )
+    .map_err(|problem| problem.of(field, name))?;
     Ok(ir::Destination {
         endpoints,
-        tls: None,
-        protocol: protocol(service_port.app_protocol.as_deref()),
+        tls,
+        protocol,
     })
 }
 
-/// Kubernetes' and Envoy Gateway's names of application protocols; the rest is HTTP/1.1.
-pub(crate) fn protocol(app_protocol: Option<&str>) -> ir::UpstreamProtocol {
-    match app_protocol {
-        Some("kubernetes.io/h2c" | "gateway.envoyproxy.io/h2c" | "grpc") => {
-            ir::UpstreamProtocol::Http2
+/// The port of that number; of two (one TCP, one UDP) the one that the usage needs.
+fn find_port(
+    spec: Option<&k8s::ServiceSpec>,
+    port: i32,
+    usage: Usage,
+) -> Option<&k8s::ServicePort> {
+    let wanted = match usage {
+        Usage::Datagrams => "UDP",
+        Usage::Http | Usage::Grpc | Usage::Terminated | Usage::Connections => "TCP",
+    };
+    let ports = || spec?.ports.as_ref()?.iter().find(|it| it.port == port);
+    let ports_of_protocol = spec?.ports.iter().flatten().find(|it| {
+        it.port == port && it.protocol.as_deref().unwrap_or("TCP").eq(wanted)
+    });
+    ports_of_protocol.or_else(ports)
+}
+
+/// TLS and protocol towards a port: what its BackendTLSPolicy says, and its `appProtocol`.
+fn speech(
+    world: &World,
+    (name, port, external): (
+        &NamespacedName,
+        Option<&k8s::ServicePort>,
+        Option<&Vec<ir::Endpoint>>,
+    ),
+    usage: Usage,
+) -> Result<(Option<ir::UpstreamTls>, ir::UpstreamProtocol), Problem> {
+    if matches!(usage, Usage::Connections | Usage::Datagrams) {
+        return Ok((None, ir::UpstreamProtocol::Http1));
+    }
+    let section = port.and_then(|port| port.name.as_deref());
+    let asked = AppProtocol::parse(port.and_then(|port| port.app_protocol.as_deref()));
+    let policy = world.tls_policies().find(KIND, name, section)?;
+    let tls = match (policy, external) {
+        (Some(tls), _) => Some(tls),
+        (None, Some(endpoints)) if asked.tls => endpoints
+            .first()
+            .map(|endpoint| external_name::tls(&endpoint.host)),
+        (None, None) if asked.tls && usage != Usage::Terminated => {
+            return Err(Problem::new(
+                reason::UNSUPPORTED_PROTOCOL,
+                format!(
+                    "its port says appProtocol {:?}, and no BackendTLSPolicy says which certificate it shows",
+                    port.and_then(|port| port.app_protocol.as_deref())
+                        .unwrap_or_default()
+                ),
+            ));
         }
-        Some(_) | None => ir::UpstreamProtocol::Http1,
-    }
+        (None, _) => None,
+    };
+    let protocol = match usage {
+        Usage::Grpc => ir::UpstreamProtocol::Http2,
+        _ => asked.protocol,
+    };
+    Ok((tls, protocol))
 }
 
-/// In a cluster an ExternalName reaches around ReferenceGrants and network policies, so it is
-/// refused, as Envoy Gateway does; in a file it is the operator's own word.
-fn external_name(
-    options: &Options,
-    spec: &k8s_openapi::api::core::v1::ServiceSpec,
-    name: &NamespacedName,
-    (port, field): (i32, &str),
-) -> Result<ir::Destination, Problem> {
-    if options.standalone().is_none() {
-        return Err(Problem::new(
-            reason::UNSUPPORTED_VALUE,
-            format!(
-                "{field}: Service {name} is of type ExternalName, which routes cannot use; use a Backend"
-            ),
-        ));
-    }
-    let external = spec.external_name.as_deref().unwrap_or_default();
-    let host = parse_host(external).ok_or_else(|| {
-        Problem::new(
-            reason::UNSUPPORTED_VALUE,
-            format!("{field}: Service {name}: spec.externalName {external:?} is not a host name"),
-        )
-    })?;
-    Ok(ir::Destination {
-        endpoints: vec![ir::Endpoint {
-            host,
-            port: to_port(port, field)?,
-            draining: false,
-        }],
-        tls: None,
-        protocol: ir::UpstreamProtocol::Http1,
-    })
-}
-
-fn cluster_ip(
+fn by_cluster_ip(
     address: Option<&str>,
     name: &NamespacedName,
-    (port, field): (i32, &str),
+    (port, field): (u16, &str),
 ) -> Result<ir::Endpoint, Problem> {
     let address: IpAddr = address.and_then(|text| text.parse().ok()).ok_or_else(|| {
         Problem::new(
@@ -116,7 +153,7 @@ fn cluster_ip(
     })?;
     Ok(ir::Endpoint {
         host: ir::Host::Ip(address),
-        port: to_port(port, field)?,
+        port,
         draining: false,
     })
 }
@@ -133,67 +170,14 @@ fn to_port(port: i32, field: &str) -> Result<u16, Problem> {
         })
 }
 
-fn slices<'a>(
-    world: &'a World,
-    service: &'a NamespacedName,
-) -> impl Iterator<Item = &'a k8s::EndpointSlice> {
-    world
-        .endpoint_slices
-        .iter()
-        .filter_map(move |(name, slice)| {
-            let label = slice.metadata.labels.as_ref()?.get(SERVICE_LABEL)?;
-            (name.namespace == service.namespace && *label == service.name).then_some(slice)
-        })
-}
+// === impl Problem ===
 
-/// Ready addresses, and those that still finish what they have. Ports are matched by name, as
-/// EndpointSlices name them after the Service's.
-fn endpoints(slices: &[&k8s::EndpointSlice], service_port: &k8s::ServicePort) -> Vec<ir::Endpoint> {
-    let wanted = (
-        service_port.name.as_deref().unwrap_or_default(),
-        service_port.protocol.as_deref().unwrap_or("TCP"),
-    );
-    let mut endpoints = Vec::new();
-    for slice in slices {
-        let port = slice.ports.iter().flatten().find(|port| {
-            let actual = (
-                port.name.as_deref().unwrap_or_default(),
-                port.protocol.as_deref().unwrap_or("TCP"),
-            );
-            actual == wanted
-        });
-        let Some(port) = port.and_then(|port| u16::try_from(port.port?).ok()) else {
-            continue;
-        };
-        for endpoint in slice.endpoints.iter().flatten() {
-            let Some(draining) = draining(endpoint.conditions.as_ref()) else {
-                continue;
-            };
-            endpoints.extend(endpoint.addresses.iter().filter_map(|address| {
-                let host = parse_host(address)?;
-                Some(ir::Endpoint {
-                    host,
-                    port,
-                    draining,
-                })
-            }));
-        }
+impl Problem {
+    /// The same of a Service, where `field` refers to it.
+    fn of(self, field: &str, service: &NamespacedName) -> Self {
+        Self::new(
+            self.reason,
+            format!("{field}: Service {service}: {}", self.message),
+        )
     }
-    endpoints.sort();
-    endpoints.dedup();
-    endpoints
-}
-
-/// Whether an endpoint drains; `None` takes nothing at all. Unset `ready` is ready.
-fn draining(
-    conditions: Option<&k8s_openapi::api::discovery::v1::EndpointConditions>,
-) -> Option<bool> {
-    let Some(conditions) = conditions else {
-        return Some(false);
-    };
-    if conditions.ready.unwrap_or(true) {
-        return Some(false);
-    }
-    let serves = conditions.serving.unwrap_or(false) && conditions.terminating.unwrap_or(false);
-    serves.then_some(true)
 }

@@ -3,7 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use tollgate_ir::{Hostname, HttpMatch, PathMatch, TextMatch};
+use tollgate_ir::{HeaderMatch, Hostname, HttpMatch, PathMatch, TextMatch};
 
 /// Objects by age, then by name: whoever comes first keeps what two of them want.
 pub(crate) fn by_age<'a, T>(
@@ -17,13 +17,13 @@ pub(crate) fn by_age<'a, T>(
 
 /// The order of [`by_age`] of two objects.
 pub(crate) fn age_order(a: &ObjectMeta, b: &ObjectMeta) -> Ordering {
-    let key = |metadata: &ObjectMeta| {
+    fn key(metadata: &ObjectMeta) -> impl Ord {
         (
             metadata.creation_timestamp.as_ref().map(|time| time.0),
-            metadata.namespace.clone(),
-            metadata.name.clone(),
+            metadata.namespace.as_deref(),
+            metadata.name.as_deref(),
         )
-    };
+    }
     key(a).cmp(&key(b))
 }
 
@@ -37,11 +37,16 @@ pub(crate) fn hostname_order(a: &Hostname, b: &Hostname) -> Ordering {
     rank(a).cmp(&rank(b)).then_with(|| a.cmp(b))
 }
 
-/// Precedence of a match of an HTTPRoute; the greater goes first. Gateway API,
-/// HTTPRouteRule.matches: path kind, path length, method, headers, query parameters. Where it is
-/// silent (expressions among prefixes, exact among expressions) Envoy Gateway's order stands.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Precedence of a match; the greater goes first. Gateway API, HTTPRouteRule.matches: path kind,
+/// path length, method, headers, query parameters. GRPCRouteRule.matches: characters of the
+/// service, characters of the method, headers. Where it is silent (expressions among prefixes,
+/// exact among expressions) Envoy Gateway's order stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct MatchPrecedence {
+    /// Of a GRPCRoute; 0 of an HTTPRoute.
+    service_chars: usize,
+    /// Of a GRPCRoute; 0 of an HTTPRoute.
+    method_chars: usize,
     path_kind: u8,
     path_chars: usize,
     method: bool,
@@ -67,15 +72,32 @@ impl MatchPrecedence {
             PathMatch::Prefix(path) if path == "/" => (0, 0),
             PathMatch::Prefix(path) => (0, path.chars().count()),
         };
-        let exact = |value: &TextMatch| matches!(value, TextMatch::Exact(_));
         Self {
             path_kind,
             path_chars,
             method: method.is_some(),
             headers: headers.len(),
-            exact_headers: headers.iter().filter(|header| exact(&header.value)).count(),
+            exact_headers: exact(headers.iter().map(|header| &header.value)),
             query: query.len(),
-            exact_query: query.iter().filter(|query| exact(&query.value)).count(),
+            exact_query: exact(query.iter().map(|query| &query.value)),
+            ..Self::default()
         }
     }
+
+    /// Of a match of a GRPCRoute, by what it says of the service and the method.
+    pub(crate) fn of_grpc(service: &str, method: &str, headers: &[HeaderMatch]) -> Self {
+        Self {
+            service_chars: service.chars().count(),
+            method_chars: method.chars().count(),
+            headers: headers.len(),
+            exact_headers: exact(headers.iter().map(|header| &header.value)),
+            ..Self::default()
+        }
+    }
+}
+
+fn exact<'a>(values: impl Iterator<Item = &'a TextMatch>) -> usize {
+    values
+        .filter(|value| matches!(value, TextMatch::Exact(_)))
+        .count()
 }

@@ -1,19 +1,27 @@
 //! The snapshot: every object that translation may look at, by kind and name.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod lookups;
+
+mod objects;
+
+use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tollgate_crds::envoy_ai_gateway::{
     AIGatewayRoute, AIServiceBackend, BackendSecurityPolicy, QuotaPolicy,
 };
-use tollgate_crds::envoy_gateway::{Backend, BackendTrafficPolicy, CompactAIGatewayRoute};
+use tollgate_crds::envoy_gateway::{
+    Backend, BackendTrafficPolicy, CompactAIGatewayRoute, EnvoyProxy,
+};
 use tollgate_crds::tollgate::{Consumer, TokenBudget};
-use tollgate_crds::{DEFAULT_NAMESPACE, Object, SecretObject};
+use tollgate_crds::{DEFAULT_NAMESPACE, GATEWAY_API_GROUP, Object, SecretObject};
+use tollgate_crds::{envoy_ai_gateway, envoy_gateway, tollgate};
 
-use crate::{BrokenBudget, NamespacedName, k8s};
+use lookups::Lookups;
 
-/// Objects of one namespaced kind.
-pub(crate) type Objects<T> = BTreeMap<NamespacedName, T>;
+use crate::{BrokenBudget, NamespacedName, ObjectRef, k8s};
+
+pub(crate) use objects::Objects;
 
 /// An immutable snapshot of all objects. Values of Secrets are wrapped; they print as `*****`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,16 +39,19 @@ pub struct World {
     pub(crate) config_maps: Objects<k8s::ConfigMap>,
     pub(crate) consumers: Objects<Consumer>,
     pub(crate) endpoint_slices: Objects<k8s::EndpointSlice>,
-    pub(crate) gateway_classes: BTreeMap<String, k8s::GatewayClass>,
+    pub(crate) envoy_proxies: Objects<EnvoyProxy>,
+    pub(crate) gateway_classes: Objects<k8s::GatewayClass, String>,
     pub(crate) gateways: Objects<k8s::Gateway>,
     pub(crate) grpc_routes: Objects<k8s::GrpcRoute>,
     pub(crate) tls_routes: Objects<k8s::TlsRoute>,
     pub(crate) tcp_routes: Objects<k8s::TcpRoute>,
     pub(crate) udp_routes: Objects<k8s::UdpRoute>,
     pub(crate) listener_sets: Objects<k8s::ListenerSet>,
+    /// Emptied by every change of an object.
+    pub(crate) lookups: Lookups,
     pub(crate) backend_tls_policies: Objects<k8s::BackendTlsPolicy>,
     pub(crate) http_routes: Objects<k8s::HttpRoute>,
-    pub(crate) namespaces: BTreeMap<String, k8s::Namespace>,
+    pub(crate) namespaces: Objects<k8s::Namespace, String>,
     pub(crate) quota_policies: Objects<QuotaPolicy>,
     pub(crate) reference_grants: Objects<k8s::ReferenceGrant>,
     pub(crate) secrets: Objects<SecretObject>,
@@ -53,39 +64,86 @@ pub struct World {
 impl World {
     /// Puts an object in, in the place of one of the same kind and name.
     pub fn insert(&mut self, object: Object) {
+        self.replace(object);
+    }
+
+    /// As [`World::insert`]; whether the snapshot is another now.
+    pub fn replace(&mut self, object: Object) -> bool {
         let namespace = object.namespace().unwrap_or(DEFAULT_NAMESPACE);
         let name = NamespacedName::new(namespace, object.name());
+        self.lookups = Lookups::default();
         match object {
-            Object::Namespace(it) => drop(self.namespaces.insert(name.name, *it)),
-            Object::Secret(it) => drop(self.secrets.insert(name, it)),
-            Object::ConfigMap(it) => drop(self.config_maps.insert(name, *it)),
-            Object::Service(it) => drop(self.services.insert(name, *it)),
-            Object::EndpointSlice(it) => drop(self.endpoint_slices.insert(name, *it)),
-            Object::GatewayClass(it) => drop(self.gateway_classes.insert(name.name, *it)),
-            Object::Gateway(it) => drop(self.gateways.insert(name, *it)),
-            Object::GrpcRoute(it) => drop(self.grpc_routes.insert(name, *it)),
-            Object::TlsRoute(it) => drop(self.tls_routes.insert(name, *it)),
-            Object::TcpRoute(it) => drop(self.tcp_routes.insert(name, *it)),
-            Object::UdpRoute(it) => drop(self.udp_routes.insert(name, *it)),
-            Object::ListenerSet(it) => drop(self.listener_sets.insert(name, *it)),
-            Object::BackendTlsPolicy(it) => drop(self.backend_tls_policies.insert(name, *it)),
-            Object::HttpRoute(it) => drop(self.http_routes.insert(name, *it)),
-            Object::ReferenceGrant(it) => drop(self.reference_grants.insert(name, *it)),
-            Object::Backend(it) => drop(self.backends.insert(name, *it)),
-            Object::BackendTrafficPolicy(it) => {
-                drop(self.backend_traffic_policies.insert(name, *it));
+            Object::Namespace(it) => self.namespaces.insert(name.name, *it),
+            Object::Secret(it) => self.secrets.insert(name, it),
+            Object::ConfigMap(it) => self.config_maps.insert(name, *it),
+            Object::Service(it) => self.services.insert(name, *it),
+            Object::EndpointSlice(it) => self.endpoint_slices.insert(name, *it),
+            Object::GatewayClass(it) => self.gateway_classes.insert(name.name, *it),
+            Object::Gateway(it) => self.gateways.insert(name, *it),
+            Object::GrpcRoute(it) => self.grpc_routes.insert(name, *it),
+            Object::TlsRoute(it) => self.tls_routes.insert(name, *it),
+            Object::TcpRoute(it) => self.tcp_routes.insert(name, *it),
+            Object::UdpRoute(it) => self.udp_routes.insert(name, *it),
+            Object::ListenerSet(it) => self.listener_sets.insert(name, *it),
+            Object::BackendTlsPolicy(it) => self.backend_tls_policies.insert(name, *it),
+            Object::HttpRoute(it) => self.http_routes.insert(name, *it),
+            Object::ReferenceGrant(it) => self.reference_grants.insert(name, *it),
+            Object::Backend(it) => self.backends.insert(name, *it),
+            Object::BackendTrafficPolicy(it) => self.backend_traffic_policies.insert(name, *it),
+            Object::EnvoyProxy(it) => self.envoy_proxies.insert(name, *it),
+            Object::CompactAIGatewayRoute(it) => self.compact_ai_gateway_routes.insert(name, *it),
+            Object::AIGatewayRoute(it) => self.ai_gateway_routes.insert(name, *it),
+            Object::AIServiceBackend(it) => self.ai_service_backends.insert(name, *it),
+            Object::BackendSecurityPolicy(it) => self.backend_security_policies.insert(name, *it),
+            Object::QuotaPolicy(it) => self.quota_policies.insert(name, *it),
+            Object::Consumer(it) => self.consumers.insert(name, *it),
+            Object::TokenBudget(it) => self.token_budgets.insert(name, *it),
+        }
+    }
+
+    /// Takes an object out; whether it was there.
+    pub fn remove(&mut self, object: &ObjectRef) -> bool {
+        let namespace = object.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+        let name = &NamespacedName::new(namespace, &object.name);
+        self.lookups = Lookups::default();
+        match (object.group.as_str(), object.kind.as_str()) {
+            ("", "Namespace") => self.namespaces.remove(&name.name),
+            ("", "Secret") => self.secrets.remove(name),
+            ("", "ConfigMap") => self.config_maps.remove(name),
+            ("", "Service") => self.services.remove(name),
+            ("discovery.k8s.io", "EndpointSlice") => self.endpoint_slices.remove(name),
+            (GATEWAY_API_GROUP, kind) => self.remove_gateway_api(kind, name),
+            (envoy_gateway::GROUP, "Backend") => self.backends.remove(name),
+            (envoy_gateway::GROUP, "BackendTrafficPolicy") => {
+                self.backend_traffic_policies.remove(name)
             }
-            Object::CompactAIGatewayRoute(it) => {
-                drop(self.compact_ai_gateway_routes.insert(name, *it));
+            (envoy_gateway::GROUP, "EnvoyProxy") => self.envoy_proxies.remove(name),
+            (envoy_gateway::GROUP, "AIGatewayRoute") => self.compact_ai_gateway_routes.remove(name),
+            (envoy_ai_gateway::GROUP, "AIGatewayRoute") => self.ai_gateway_routes.remove(name),
+            (envoy_ai_gateway::GROUP, "AIServiceBackend") => self.ai_service_backends.remove(name),
+            (envoy_ai_gateway::GROUP, "BackendSecurityPolicy") => {
+                self.backend_security_policies.remove(name)
             }
-            Object::AIGatewayRoute(it) => drop(self.ai_gateway_routes.insert(name, *it)),
-            Object::AIServiceBackend(it) => drop(self.ai_service_backends.insert(name, *it)),
-            Object::BackendSecurityPolicy(it) => {
-                drop(self.backend_security_policies.insert(name, *it));
-            }
-            Object::QuotaPolicy(it) => drop(self.quota_policies.insert(name, *it)),
-            Object::Consumer(it) => drop(self.consumers.insert(name, *it)),
-            Object::TokenBudget(it) => drop(self.token_budgets.insert(name, *it)),
+            (envoy_ai_gateway::GROUP, "QuotaPolicy") => self.quota_policies.remove(name),
+            (tollgate::GROUP, "Consumer") => self.consumers.remove(name),
+            (tollgate::GROUP, "TokenBudget") => self.token_budgets.remove(name),
+            _ => false,
+        }
+    }
+
+    fn remove_gateway_api(&mut self, kind: &str, name: &NamespacedName) -> bool {
+        match kind {
+            "GatewayClass" => self.gateway_classes.remove(&name.name),
+            "Gateway" => self.gateways.remove(name),
+            "HTTPRoute" => self.http_routes.remove(name),
+            "ReferenceGrant" => self.reference_grants.remove(name),
+            "GRPCRoute" => self.grpc_routes.remove(name),
+            "TLSRoute" => self.tls_routes.remove(name),
+            "TCPRoute" => self.tcp_routes.remove(name),
+            "UDPRoute" => self.udp_routes.remove(name),
+            "ListenerSet" => self.listener_sets.remove(name),
+            "BackendTLSPolicy" => self.backend_tls_policies.remove(name),
+            _ => false,
         }
     }
 }

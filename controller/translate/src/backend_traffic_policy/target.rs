@@ -9,7 +9,9 @@ use super::KIND;
 use crate::gateway::{GatewayDraft, ListenerIndex};
 use crate::parent::RouteSource;
 use crate::status::{ParentRef, Problem, reason};
-use crate::{NamespacedName, Options, World, ai_route, compact_ai_route, groups, http_route};
+use crate::{
+    NamespacedName, Options, World, ai_route, compact_ai_route, groups, grpc_route, http_route,
+};
 
 /// How specific a target is; the greater wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -198,6 +200,7 @@ fn route_kinds(group: &str, kind: &str) -> Option<Vec<(&'static str, &'static st
             ai_route::KIND,
             compact_ai_route::KIND,
         ]),
+        (groups::GATEWAY_API, "GRPCRoute") => Some(vec![grpc_route::KIND]),
         (groups::ENVOY_AI_GATEWAY, "AIGatewayRoute") => Some(vec![ai_route::KIND]),
         (groups::ENVOY_GATEWAY, "AIGatewayRoute") => Some(vec![compact_ai_route::KIND]),
         _ => None,
@@ -224,6 +227,13 @@ fn route_exists(
                     .flatten()
                     .filter_map(|it| it.name.as_deref()),
             );
+        }
+        if *kind == grpc_route::KIND
+            && let Some(route) = world.grpc_routes.get(name)
+        {
+            there = true;
+            let named = route.spec.rules.iter().flatten();
+            rules.extend(named.filter_map(|it| it.name.as_deref()));
         }
         if *kind == ai_route::KIND
             && let Some(route) = world.ai_gateway_routes.get(name)

@@ -2,59 +2,71 @@
 
 use tollgate_ir::{HttpAction, InvalidBackend, WeightedBackend};
 
-use super::{KIND, filters};
+use super::{RuleSite, filters};
+use crate::backend_ref::{self, BackendRef};
 use crate::k8s::http;
-use crate::reference_grant::{self, Reference};
-use crate::status::{Problem, reason};
-use crate::{NamespacedName, Options, World, backend, groups, names, service};
+use crate::status::Problem;
 
 /// Backends of a rule.
 #[derive(Debug)]
-pub(super) struct Backends {
-    pub(super) action: HttpAction,
+pub(crate) struct Backends {
+    pub(crate) action: HttpAction,
     /// What makes the rule unservable.
-    pub(super) problems: Vec<Problem>,
+    pub(crate) problems: Vec<Problem>,
     /// References that lead nowhere; the others of the rule keep their share.
-    pub(super) ref_problems: Vec<Problem>,
+    pub(crate) ref_problems: Vec<Problem>,
 }
-
-/// Status of a backend that cannot be used, and of a rule without backends (Gateway API,
-/// HTTPRouteRule.backendRefs).
-const INVALID_STATUS: u16 = 500;
 
 /// The backends of a rule and what it does with them.
 pub(super) fn translate(
-    context: (&World, &Options),
-    route: &NamespacedName,
-    (rule, refs): (usize, &[http::HttpRouteRulesBackendRefs]),
+    site: RuleSite<'_>,
+    refs: &[http::HttpRouteRulesBackendRefs],
 ) -> Backends {
     let mut problems = Vec::new();
     let mut ref_problems = Vec::new();
     let mut backends = Vec::new();
     for (index, reference) in refs.iter().enumerate() {
-        let field = format!("spec.rules[{rule}].backendRefs[{index}]");
-        let filters = filters::of_backend(reference.filters.as_deref(), &field);
-        let destination = resolve(context, route, reference, &field);
+        let field = site.field(&format!("backendRefs[{index}]"));
+        let http::HttpRouteRulesBackendRefs {
+            filters,
+            group,
+            kind,
+            name,
+            namespace,
+            port,
+            weight,
+        } = reference;
+        let reference = BackendRef {
+            group: group.as_deref(),
+            kind: kind.as_deref(),
+            namespace: namespace.as_deref(),
+            name,
+            port: *port,
+            field: &field,
+        };
+        let context = (site.world, site.options);
+        let destination = backend_ref::resolve(context, site.referrer(), &reference, site.usage());
         if let Err(problem) = &destination {
             ref_problems.push(problem.clone());
         }
+        let filters = filters::of_backend(filters.as_deref(), &field);
         let filters = filters.unwrap_or_else(|problem| {
             problems.push(problem);
             Vec::new()
         });
         backends.push(WeightedBackend {
-            name: names::http_backend(route, rule, index),
-            weight: u32::try_from(reference.weight.unwrap_or(1)).unwrap_or_default(),
+            name: site.backend_name(index),
+            weight: u32::try_from(weight.unwrap_or(1)).unwrap_or_default(),
             filters,
             destination: destination.map_err(|problem| InvalidBackend {
-                status: INVALID_STATUS,
+                status: site.route_type.failure_status(),
                 reason: problem.message,
             }),
         });
     }
     let fail = |reason: &str| HttpAction::Fail {
-        status: INVALID_STATUS,
-        reason: format!("spec.rules[{rule}].backendRefs: {reason}"),
+        status: site.route_type.failure_status(),
+        reason: site.field(&format!("backendRefs: {reason}")),
     };
     let action = if backends.is_empty() {
         fail("there is no backend")
@@ -67,40 +79,5 @@ pub(super) fn translate(
         action,
         problems,
         ref_problems,
-    }
-}
-
-fn resolve(
-    (world, options): (&World, &Options),
-    route: &NamespacedName,
-    reference: &http::HttpRouteRulesBackendRefs,
-    field: &str,
-) -> Result<tollgate_ir::Destination, Problem> {
-    let group = reference.group.as_deref().unwrap_or(groups::CORE);
-    let kind = reference.kind.as_deref().unwrap_or("Service");
-    let namespace = reference.namespace.as_deref().unwrap_or(&route.namespace);
-    let target = NamespacedName::new(namespace, &reference.name);
-    if !matches!((group, kind), (groups::CORE, "Service") | backend::KIND) {
-        return Err(Problem::new(
-            reason::INVALID_KIND,
-            format!(
-                "{field}.kind: {kind:?} of group {group:?} is no backend; Service and Backend (gateway.envoyproxy.io) are"
-            ),
-        ));
-    }
-    reference_grant::check(
-        world,
-        Reference {
-            from: KIND,
-            namespace: &route.namespace,
-            to: (group, kind),
-            target: &target,
-            field,
-        },
-    )?;
-    if (group, kind) == backend::KIND {
-        backend::destination(world, &target, field)
-    } else {
-        service::destination((world, options), &target, reference.port, field)
     }
 }

@@ -1,12 +1,12 @@
-//! Filters of a rule and of a backend. One that this version cannot apply fails its rule: a
-//! filter is never skipped (Gateway API, HTTPRouteFilter).
+//! Filters of a rule and of a backend. One that cannot be applied fails its rule: a filter is
+//! never skipped (Gateway API, HTTPRouteFilter).
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tollgate_ir::{
-    Filter, HeaderModifier, HttpMatch, PathMatch, PathRewrite, Redirect, UrlRewrite,
-};
+use tollgate_ir::{Filter, HttpMatch, PathMatch, PathRewrite, Redirect};
 
+use super::mirror::{self, Outcome};
+use super::{RuleSite, cors, header_modifier, rewrite};
 use crate::k8s::http;
 use crate::status::{Problem, reason};
 
@@ -18,61 +18,44 @@ type Kind = http::HttpRouteRulesFiltersType;
 pub(super) struct RuleFilters {
     pub(super) filters: Vec<Filter>,
     pub(super) redirect: Option<Redirect>,
+    /// Mirrors that lead nowhere.
+    pub(super) ref_problems: Vec<Problem>,
 }
 
 /// Filters of a rule; `matches` decide whether a prefix can be replaced.
 pub(super) fn of_rule(
-    filters: Option<&[RuleFilter]>,
+    site: RuleSite<'_>,
+    filters: &[RuleFilter],
     matches: &[(usize, HttpMatch)],
-    rule: usize,
     problems: &mut Vec<Problem>,
 ) -> RuleFilters {
     let mut translated = RuleFilters::default();
-    let mut fields = Vec::new();
-    for (index, filter) in filters.unwrap_or_default().iter().enumerate() {
-        let field = format!("spec.rules[{rule}].filters[{index}]");
-        match translate(filter, &field) {
-            Ok(Translated::Filter(filter)) => translated.filters.push(filter),
-            Ok(Translated::Redirect(redirect)) => translated.redirect = Some(redirect),
+    for (index, filter) in filters.iter().enumerate() {
+        let field = site.field(&format!("filters[{index}]"));
+        let outcome = match (&filter.r#type, &filter.request_mirror) {
+            (Kind::RequestMirror, Some(mirror)) => {
+                let written = (mirror, format!("{field}.requestMirror"));
+                mirror::translate(site, index, (written.0, &written.1)).map(|outcome| match outcome
+                {
+                    Outcome::Mirror(filter) => Some(Translated::Filter(filter)),
+                    Outcome::Nothing => None,
+                    Outcome::Unresolved(problem) => {
+                        translated.ref_problems.push(problem);
+                        None
+                    }
+                })
+            }
+            _ => translate(filter, &field).map(Some),
+        };
+        match outcome {
+            Ok(Some(Translated::Filter(filter))) => translated.filters.push(filter),
+            Ok(Some(Translated::Redirect(redirect))) => translated.redirect = Some(redirect),
+            Ok(None) => {}
             Err(problem) => problems.push(problem),
         }
-        fields.push(field);
     }
-    let rewrite = translated.filters.iter().find_map(|filter| match filter {
-        Filter::UrlRewrite(rewrite) => Some(rewrite),
-        Filter::RequestHeaders(_)
-        | Filter::ResponseHeaders(_)
-        | Filter::Mirror(_)
-        | Filter::Cors(_) => None,
-    });
-    if translated.redirect.is_some() && rewrite.is_some() {
-        problems.push(Problem::new(
-            reason::INCOMPATIBLE_FILTERS,
-            format!(
-                "spec.rules[{rule}].filters: RequestRedirect and URLRewrite exclude each other"
-            ),
-        ));
-    }
-    let paths = [
-        rewrite.and_then(|rewrite| rewrite.path.as_ref()),
-        translated
-            .redirect
-            .as_ref()
-            .and_then(|redirect| redirect.path.as_ref()),
-    ];
-    let replaces_prefix = paths
-        .into_iter()
-        .flatten()
-        .any(|path| matches!(path, PathRewrite::Prefix(_)));
-    let prefixes_only = matches
-        .iter()
-        .all(|(_, matches)| matches!(matches.path, PathMatch::Prefix(_)));
-    if replaces_prefix && !prefixes_only {
-        problems.push(Problem::new(
-            reason::INCOMPATIBLE_FILTERS,
-            format!("spec.rules[{rule}].filters: ReplacePrefixMatch needs every match of the rule to be a PathPrefix"),
-        ));
-    }
+    problems.extend(repeated(site, filters));
+    problems.extend(incompatible(site, &translated, matches));
     translated
 }
 
@@ -86,14 +69,20 @@ pub(super) fn of_backend(
         let field = format!("{field}.filters[{index}]");
         // The generated types of both places differ in name only.
         let filter: RuleFilter = same_shape(filter, &field)?;
+        let unfit = |kind: &str| {
+            Problem::new(
+                reason::UNSUPPORTED_VALUE,
+                format!("{field}.type: {kind} has no effect on a single backend"),
+            )
+        };
+        match filter.r#type {
+            Kind::RequestMirror => return Err(unfit("RequestMirror")),
+            Kind::Cors => return Err(unfit("CORS")),
+            _ => {}
+        }
         match translate(&filter, &field)? {
             Translated::Filter(filter) => translated.push(filter),
-            Translated::Redirect(_) => {
-                return Err(Problem::new(
-                    reason::UNSUPPORTED_VALUE,
-                    format!("{field}.type: RequestRedirect has no effect on a single backend"),
-                ));
-            }
+            Translated::Redirect(_) => return Err(unfit("RequestRedirect")),
         }
     }
     Ok(translated)
@@ -111,167 +100,121 @@ fn translate(filter: &RuleFilter, field: &str) -> Result<Translated, Problem> {
             format!("{field}.{name}: a filter of this type needs it"),
         )
     };
-    match &filter.r#type {
+    let translated = match &filter.r#type {
         Kind::RequestHeaderModifier => {
-            let modifier = filter.request_header_modifier.as_ref();
-            let modifier = modifier.ok_or_else(|| missing("requestHeaderModifier"))?;
-            let field = format!("{field}.requestHeaderModifier");
-            Ok(Translated::Filter(Filter::RequestHeaders(headers(
-                modifier, &field,
-            )?)))
+            let name = "requestHeaderModifier";
+            let written = filter.request_header_modifier.as_ref();
+            let written = written.ok_or_else(|| missing(name))?;
+            let modifier = header_modifier::translate(written, &format!("{field}.{name}"))?;
+            Translated::Filter(Filter::RequestHeaders(modifier))
         }
         Kind::ResponseHeaderModifier => {
-            let modifier = filter.response_header_modifier.as_ref();
-            let modifier = modifier.ok_or_else(|| missing("responseHeaderModifier"))?;
-            let field = format!("{field}.responseHeaderModifier");
-            let modifier: http::HttpRouteRulesFiltersRequestHeaderModifier =
-                same_shape(modifier, &field)?;
-            Ok(Translated::Filter(Filter::ResponseHeaders(headers(
-                &modifier, &field,
-            )?)))
+            let name = "responseHeaderModifier";
+            let written = filter.response_header_modifier.as_ref();
+            let written = written.ok_or_else(|| missing(name))?;
+            let field = format!("{field}.{name}");
+            let modifier = header_modifier::translate(&same_shape(written, &field)?, &field)?;
+            Translated::Filter(Filter::ResponseHeaders(modifier))
         }
         Kind::UrlRewrite => {
-            let rewrite = filter
-                .url_rewrite
-                .as_ref()
-                .ok_or_else(|| missing("urlRewrite"))?;
-            let path = match &rewrite.path {
-                Some(path) => Some(path_rewrite(&same_shape(path, field)?, field)?),
-                None => None,
-            };
-            Ok(Translated::Filter(Filter::UrlRewrite(UrlRewrite {
-                hostname: rewrite.hostname.clone(),
-                path,
-            })))
+            let written = filter.url_rewrite.as_ref();
+            let written = written.ok_or_else(|| missing("urlRewrite"))?;
+            Translated::Filter(Filter::UrlRewrite(rewrite::url_rewrite(written, field)?))
         }
         Kind::RequestRedirect => {
-            let redirect = filter.request_redirect.as_ref();
-            let redirect = redirect.ok_or_else(|| missing("requestRedirect"))?;
-            Ok(Translated::Redirect(translate_redirect(redirect, field)?))
+            let written = filter.request_redirect.as_ref();
+            let written = written.ok_or_else(|| missing("requestRedirect"))?;
+            Translated::Redirect(rewrite::redirect(written, field)?)
         }
-        Kind::RequestMirror => Err(unsupported("RequestMirror", field)),
-        Kind::ExtensionRef => Err(unsupported("ExtensionRef", field)),
-        Kind::Cors => Err(unsupported("CORS", field)),
-        Kind::ExternalAuth => Err(unsupported("ExternalAuth", field)),
-    }
-}
-
-fn unsupported(kind: &str, field: &str) -> Problem {
-    Problem::new(
-        reason::UNSUPPORTED_VALUE,
-        format!("{field}.type: filter {kind} arrives with a later release; its rule answers 500"),
-    )
-}
-
-fn translate_redirect(
-    redirect: &http::HttpRouteRulesFiltersRequestRedirect,
-    field: &str,
-) -> Result<Redirect, Problem> {
-    use http::HttpRouteRulesFiltersRequestRedirectScheme as Scheme;
-    let http::HttpRouteRulesFiltersRequestRedirect {
-        hostname,
-        path,
-        port,
-        scheme,
-        status_code,
-    } = redirect;
-    let status = status_code.unwrap_or(302);
-    let status = u16::try_from(status)
-        .ok()
-        .filter(|status| matches!(status, 301 | 302 | 303 | 307 | 308))
-        .ok_or_else(|| {
-            Problem::new(
-                reason::UNSUPPORTED_VALUE,
-                format!("{field}.requestRedirect.statusCode: {status} is none of 301, 302, 303, 307, 308"),
-            )
-        })?;
-    Ok(Redirect {
-        scheme: scheme.as_ref().map(|scheme| match scheme {
-            Scheme::Http => "http".to_string(),
-            Scheme::Https => "https".to_string(),
-        }),
-        hostname: hostname.clone(),
-        path: match path {
-            Some(path) => Some(path_rewrite(path, field)?),
-            None => None,
-        },
-        port: port.and_then(|port| u16::try_from(port).ok()),
-        status,
-    })
-}
-
-fn path_rewrite(
-    path: &http::HttpRouteRulesFiltersRequestRedirectPath,
-    field: &str,
-) -> Result<PathRewrite, Problem> {
-    use http::HttpRouteRulesFiltersRequestRedirectPathType as Type;
-    let (value, name) = match path.r#type {
-        Type::ReplaceFullPath => (&path.replace_full_path, "replaceFullPath"),
-        Type::ReplacePrefixMatch => (&path.replace_prefix_match, "replacePrefixMatch"),
+        Kind::Cors => {
+            let written = filter.cors.as_ref().ok_or_else(|| missing("cors"))?;
+            Translated::Filter(Filter::Cors(cors::translate(
+                written,
+                &format!("{field}.cors"),
+            )?))
+        }
+        // With its part it was taken before.
+        Kind::RequestMirror => return Err(missing("requestMirror")),
+        Kind::ExtensionRef => {
+            let written = filter.extension_ref.as_ref();
+            let written = written.ok_or_else(|| missing("extensionRef"))?;
+            let what = format!("{} {} of group {}", written.kind, written.name, written.group);
+            return Err(unsupported(&format!("ExtensionRef to {what}"), field));
+        }
+        Kind::ExternalAuth => return Err(unsupported("ExternalAuth", field)),
     };
-    let value = value.clone().ok_or_else(|| {
-        Problem::new(
-            reason::UNSUPPORTED_VALUE,
-            format!("{field}: path.{name}: a path of this type needs it"),
-        )
-    })?;
-    Ok(match path.r#type {
-        Type::ReplaceFullPath => PathRewrite::Full(value),
-        Type::ReplacePrefixMatch => PathRewrite::Prefix(value),
-    })
-}
-
-fn headers(
-    modifier: &http::HttpRouteRulesFiltersRequestHeaderModifier,
-    field: &str,
-) -> Result<HeaderModifier, Problem> {
-    let http::HttpRouteRulesFiltersRequestHeaderModifier { add, remove, set } = modifier;
-    let mut translated = HeaderModifier::default();
-    for header in add.iter().flatten() {
-        let name = header_name(&header.name, field)?;
-        translated
-            .add
-            .push((name, header_value(&header.value, field)?));
-    }
-    for header in set.iter().flatten() {
-        let name = header_name(&header.name, field)?;
-        translated
-            .set
-            .push((name, header_value(&header.value, field)?));
-    }
-    for name in remove.iter().flatten() {
-        translated.remove.push(header_name(name, field)?);
-    }
     Ok(translated)
 }
 
-/// Envoy refuses to change `host` and pseudo headers this way, and with it the whole
-/// configuration.
-fn header_name(name: &str, field: &str) -> Result<String, Problem> {
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if !name.is_empty() && name.bytes().all(token) && !name.eq_ignore_ascii_case("host") {
-        return Ok(name.to_ascii_lowercase());
-    }
-    Err(Problem::new(
+fn unsupported(what: &str, field: &str) -> Problem {
+    Problem::new(
         reason::UNSUPPORTED_VALUE,
-        format!(
-            "{field}: {name:?} is not a header that can be changed: it must be a header name, and host needs a URLRewrite"
-        ),
+        format!("{field}.type: filter {what} is not supported; its rule answers with an error"),
+    )
+}
+
+/// Gateway API: only mirrors and extensions may stand in a rule several times.
+fn repeated(site: RuleSite<'_>, filters: &[RuleFilter]) -> Option<Problem> {
+    let kinds = [
+        (Kind::RequestHeaderModifier, "RequestHeaderModifier"),
+        (Kind::ResponseHeaderModifier, "ResponseHeaderModifier"),
+        (Kind::RequestRedirect, "RequestRedirect"),
+        (Kind::UrlRewrite, "URLRewrite"),
+        (Kind::Cors, "CORS"),
+    ];
+    let count = |kind: &Kind| filters.iter().filter(|it| it.r#type == *kind).count();
+    let (_, name) = kinds.into_iter().find(|(kind, _)| count(kind) > 1)?;
+    Some(Problem::new(
+        reason::INCOMPATIBLE_FILTERS,
+        site.field(&format!("filters: {name} stands there more than once")),
     ))
 }
 
-fn header_value(value: &str, field: &str) -> Result<String, Problem> {
-    if value.contains(['\r', '\n', '\0']) {
-        return Err(Problem::new(
-            reason::UNSUPPORTED_VALUE,
-            format!("{field}: the header value {value:?} has a line break or a zero byte"),
+fn incompatible(
+    site: RuleSite<'_>,
+    translated: &RuleFilters,
+    matches: &[(usize, HttpMatch)],
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut incompatible = |rule: &str| {
+        problems.push(Problem::new(
+            reason::INCOMPATIBLE_FILTERS,
+            site.field(&format!("filters: {rule}")),
         ));
+    };
+    let rewrite = translated.filters.iter().find_map(|filter| match filter {
+        Filter::UrlRewrite(rewrite) => Some(rewrite),
+        Filter::RequestHeaders(_)
+        | Filter::ResponseHeaders(_)
+        | Filter::Mirror(_)
+        | Filter::Cors(_) => None,
+    });
+    let redirect = translated.redirect.as_ref();
+    if redirect.is_some() && rewrite.is_some() {
+        incompatible("RequestRedirect and URLRewrite exclude each other");
     }
-    Ok(value.to_string())
+    let paths = [
+        rewrite.and_then(|rewrite| rewrite.path.as_ref()),
+        redirect.and_then(|redirect| redirect.path.as_ref()),
+    ];
+    let replaces_prefix = paths
+        .into_iter()
+        .flatten()
+        .any(|path| matches!(path, PathRewrite::Prefix(_)));
+    let prefixes_only = matches
+        .iter()
+        .all(|(_, matches)| matches!(matches.path, PathMatch::Prefix(_)));
+    if replaces_prefix && !prefixes_only {
+        incompatible("ReplacePrefixMatch needs every match of the rule to be a PathPrefix");
+    }
+    problems
 }
 
 /// From one generated type to another with the same fields.
-fn same_shape<T: DeserializeOwned>(value: &impl Serialize, field: &str) -> Result<T, Problem> {
+pub(crate) fn same_shape<T: DeserializeOwned>(
+    value: &impl Serialize,
+    field: &str,
+) -> Result<T, Problem> {
     serde_json::to_value(value)
         .and_then(serde_json::from_value)
         .map_err(|error| {

@@ -32,18 +32,12 @@ fn translate_one(it: &http::HttpRouteRulesMatches, field: &str) -> Result<HttpMa
         path,
         query_params,
     } = it;
-    let mut header_matches: Vec<HeaderMatch> = Vec::new();
-    for header in headers.iter().flatten() {
-        let name = header.name.to_ascii_lowercase();
-        // Gateway API: of equal names only the first counts.
-        if header_matches.iter().any(|it| it.name == name) {
-            continue;
-        }
-        let is_regex =
-            header.r#type == Some(http::HttpRouteRulesMatchesHeadersType::RegularExpression);
-        let value = text_match(&header.value, is_regex, &format!("{field}.headers[{name}]"))?;
-        header_matches.push(HeaderMatch { name, value });
-    }
+    let expression = http::HttpRouteRulesMatchesHeadersType::RegularExpression;
+    let written = headers.iter().flatten().map(|header| {
+        let is_regex = header.r#type.as_ref() == Some(&expression);
+        (header.name.as_str(), header.value.as_str(), is_regex)
+    });
+    let headers = header_matches(written, field)?;
     let mut query: Vec<QueryMatch> = Vec::new();
     for param in query_params.iter().flatten() {
         if query.iter().any(|it| it.name == param.name) {
@@ -60,9 +54,27 @@ fn translate_one(it: &http::HttpRouteRulesMatches, field: &str) -> Result<HttpMa
     Ok(HttpMatch {
         path: path_match(path.as_ref(), field)?,
         method: method.as_ref().map(method_name),
-        headers: header_matches,
+        headers,
         query,
     })
+}
+
+/// Conditions on headers, given by name, value and whether the value is an expression.
+pub(crate) fn header_matches<'a>(
+    written: impl Iterator<Item = (&'a str, &'a str, bool)>,
+    field: &str,
+) -> Result<Vec<HeaderMatch>, Problem> {
+    let mut matches: Vec<HeaderMatch> = Vec::new();
+    for (name, value, is_regex) in written {
+        let name = name.to_ascii_lowercase();
+        // Gateway API: of equal names only the first counts.
+        if matches.iter().any(|it| it.name == name) {
+            continue;
+        }
+        let value = text_match(value, is_regex, &format!("{field}.headers[{name}]"))?;
+        matches.push(HeaderMatch { name, value });
+    }
+    Ok(matches)
 }
 
 fn path_match(

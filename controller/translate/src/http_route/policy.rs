@@ -4,7 +4,7 @@ use tollgate_ir::{Retry, RetryTrigger, Timeouts};
 
 use crate::duration::{parse_limit_ms, parse_ms};
 use crate::k8s::http;
-use crate::status::Problem;
+use crate::status::{Problem, reason};
 
 /// Attempts after the first where a rule asks for retries and gives no number (Gateway API leaves
 /// it to us; Envoy Gateway's default).
@@ -56,22 +56,43 @@ pub(super) fn retry(
         None
     });
     let backoff_base_ms = backoff.unwrap_or(BACKOFF_MS_DEFAULT).max(1);
-    let mut codes: Vec<u16> = match codes.as_deref() {
-        Some(codes) if !codes.is_empty() => codes
-            .iter()
-            .filter_map(|code| u16::try_from(*code).ok())
-            .filter(|code| (400..600).contains(code))
-            .collect(),
-        _ => RETRY_CODES_DEFAULT.to_vec(),
-    };
+    let attempts = attempts.map(|attempts| {
+        u32::try_from(attempts).unwrap_or_else(|_| {
+            problems.push(invalid(rule, "attempts", attempts, "at least 1"));
+            0
+        })
+    });
+    let mut codes = statuses(codes.as_deref(), rule, problems);
     codes.sort_unstable();
     codes.dedup();
     let mut on = vec![RetryTrigger::ConnectFailure, RetryTrigger::Reset];
     on.extend(codes.into_iter().map(RetryTrigger::Status));
     Some(Retry {
-        retries: attempts.map_or(RETRIES_DEFAULT, |it| u32::try_from(it).unwrap_or_default()),
+        retries: attempts.unwrap_or(RETRIES_DEFAULT),
         on,
         backoff_base_ms,
         backoff_max_ms: backoff_base_ms.saturating_mul(BACKOFF_MAX_FACTOR),
     })
+}
+
+/// The statuses that are tried again.
+fn statuses(codes: Option<&[i64]>, rule: usize, problems: &mut Vec<Problem>) -> Vec<u16> {
+    let Some(codes) = codes.filter(|codes| !codes.is_empty()) else {
+        return RETRY_CODES_DEFAULT.to_vec();
+    };
+    let mut statuses = Vec::new();
+    for code in codes {
+        match u16::try_from(*code) {
+            Ok(status) if (400..600).contains(&status) => statuses.push(status),
+            _ => problems.push(invalid(rule, "codes", *code, "a status from 400 to 599")),
+        }
+    }
+    statuses
+}
+
+fn invalid(rule: usize, name: &str, value: i64, wanted: &str) -> Problem {
+    Problem::new(
+        reason::UNSUPPORTED_VALUE,
+        format!("spec.rules[{rule}].retry.{name}: {value} must be {wanted}"),
+    )
 }

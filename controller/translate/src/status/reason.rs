@@ -17,6 +17,10 @@ pub const HOSTNAME_CONFLICT: &str = "HostnameConflict";
 pub const INCOMPATIBLE_FILTERS: &str = "IncompatibleFilters";
 /// The object, or a part of it, is not valid.
 pub const INVALID: &str = "Invalid";
+/// Ours: TLS to a backend that cannot be spoken.
+pub const INVALID_BACKEND_TLS: &str = "InvalidBackendTLS";
+/// A reference to certificates that leads nowhere.
+pub const INVALID_CA_CERTIFICATE_REF: &str = "InvalidCACertificateRef";
 /// A reference names a kind that cannot stand there.
 pub const INVALID_KIND: &str = "InvalidKind";
 /// A listener asks for kinds of routes that it cannot serve.
@@ -31,6 +35,8 @@ pub const NO_MATCHING_LISTENER_HOSTNAME: &str = "NoMatchingListenerHostname";
 pub const NO_MATCHING_PARENT: &str = "NoMatchingParent";
 /// Ours: a budget that no rule is held against, a policy whose routes nothing serves.
 pub const NO_MATCHING_ROUTE: &str = "NoMatchingRoute";
+/// No reference of a policy leads to a certificate to trust.
+pub const NO_VALID_CA_CERTIFICATE: &str = "NoValidCACertificate";
 /// The listener does not take this route.
 pub const NOT_ALLOWED_BY_LISTENERS: &str = "NotAllowedByListeners";
 /// Another Gateway has the port.
@@ -63,3 +69,23 @@ pub const UNSUPPORTED_PROTOCOL: &str = "UnsupportedProtocol";
 pub const UNSUPPORTED_VALUE: &str = "UnsupportedValue";
 /// Ours: a limit that refuses every request.
 pub const ZERO_LIMIT: &str = "ZeroLimit";
+/// Clients without a valid certificate are let in.
+pub const CONFIGURATION_CHANGED: &str = "ConfigurationChanged";
+/// A certificate of a listener that is missing or cannot be used.
+pub const INVALID_CERTIFICATE_REF: &str = "InvalidCertificateRef";
+/// A reference to certificates of authorities names a kind that holds none.
+pub const INVALID_CA_CERTIFICATE_KIND: &str = "InvalidCACertificateKind";
+/// The certificate for backends is missing or cannot be used.
+pub const INVALID_CLIENT_CERTIFICATE_REF: &str = "InvalidClientCertificateRef";
+/// A listener of the Gateway refers to what is not there.
+pub const LISTENERS_NOT_RESOLVED: &str = "ListenersNotResolved";
+/// The Gateway does not take this ListenerSet.
+pub const NOT_ALLOWED: &str = "NotAllowed";
+/// Two listeners of a port have certificates for the same host.
+pub const OVERLAPPING_CERTIFICATES: &str = "OverlappingCertificates";
+/// Two listeners of a port have host names of which one covers the other.
+pub const OVERLAPPING_HOSTNAMES: &str = "OverlappingHostnames";
+/// The Gateway of a ListenerSet is not accepted.
+pub const PARENT_NOT_ACCEPTED: &str = "ParentNotAccepted";
+/// An address of a kind that no Gateway can have.
+pub const UNSUPPORTED_ADDRESS: &str = "UnsupportedAddress";

@@ -4,8 +4,9 @@
 use super::{Condition, ConditionStatus, ObjectRef, Status};
 
 /// Conditions that warn when they are true; all others are bad when false.
-const WARNINGS: [&str; 4] = [
+const WARNINGS: [&str; 5] = [
     "Conflicted",
+    "InsecureFrontendValidationMode",
     "OverlappingTLSConfig",
     "PartiallyInvalid",
     "Warning",
@@ -20,8 +21,10 @@ impl Status {
         let Self {
             conditions,
             listeners,
+            attached_listener_sets: _,
             parents,
             ancestors,
+            supported_features: _,
         } = self;
         let all = conditions
             .iter()

@@ -75,6 +75,12 @@ fn candidates<'a>(world: &'a World, kind: &str) -> Vec<(&'a NamespacedName, Opti
         "HTTPRoute" => routes
             .map(|(name, it)| (name, it.metadata.labels.as_ref()))
             .collect(),
+        "GRPCRoute" => {
+            let routes = world.grpc_routes.iter();
+            routes
+                .map(|(name, it)| (name, it.metadata.labels.as_ref()))
+                .collect()
+        }
         _ => Vec::new(),
     }
 }

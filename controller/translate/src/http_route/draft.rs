@@ -1,0 +1,207 @@
+//! A plain route between its object and the listeners: its rules, and what is wrong with them.
+
+use tollgate_ir as ir;
+
+use super::filters::{self, RuleFilters};
+use super::{Backends, RouteType, RuleSite, backends};
+use crate::backend_traffic_policy::{Effect, TrafficPolicies};
+use crate::gateway::{GatewayDraft, ListenerIndex};
+use crate::k8s::http;
+use crate::parent::RouteSource;
+use crate::sort::MatchPrecedence;
+use crate::status::{ACCEPTED, Condition, PARTIALLY_INVALID, Problem, reason};
+
+/// A translated route before it is placed.
+#[derive(Debug)]
+pub(crate) struct RouteDraft {
+    route_type: RouteType,
+    /// With the names of their rules.
+    routes: Vec<(Option<String>, MatchPrecedence, ir::HttpRoute)>,
+    rules: usize,
+    /// Rules that are not served as written.
+    invalid_rules: Vec<usize>,
+    /// Why.
+    problems: Vec<Problem>,
+    /// References that lead nowhere.
+    ref_problems: Vec<Problem>,
+    /// What works otherwise than hoped.
+    pub(crate) warnings: Vec<Problem>,
+}
+
+/// A rule as it was read.
+#[derive(Debug, Default)]
+pub(crate) struct RuleParts {
+    /// Its name, by which a policy may select it.
+    pub(crate) name: Option<String>,
+    /// With their positions.
+    pub(crate) matches: Vec<(usize, MatchPrecedence, ir::HttpMatch)>,
+    pub(crate) timeouts: ir::Timeouts,
+    pub(crate) retry: Option<ir::Retry>,
+    /// Whether its clients may go on to WebSocket.
+    pub(crate) websocket: bool,
+    filters: RuleFilters,
+    action: Option<ir::HttpAction>,
+    /// What makes the rule unservable.
+    pub(crate) problems: Vec<Problem>,
+    /// References that lead nowhere; what stands beside them is served.
+    pub(crate) ref_problems: Vec<Problem>,
+    /// What works otherwise than hoped.
+    pub(crate) warnings: Vec<Problem>,
+}
+
+// === impl RuleParts ===
+
+impl RuleParts {
+    /// A rule of that name, without anything.
+    pub(crate) fn new(name: Option<&str>) -> Self {
+        Self {
+            name: name.map(str::to_string),
+            ..Self::default()
+        }
+    }
+
+    /// Reads the filters; `matches` decide whether a prefix can be replaced.
+    pub(crate) fn set_filters(
+        &mut self,
+        site: RuleSite<'_>,
+        written: &[http::HttpRouteRulesFilters],
+        matches: &[(usize, ir::HttpMatch)],
+    ) {
+        let mut filters = filters::of_rule(site, written, matches, &mut self.problems);
+        self.ref_problems.append(&mut filters.ref_problems);
+        self.filters = filters;
+    }
+
+    /// Reads the backends.
+    pub(crate) fn set_backends(
+        &mut self,
+        site: RuleSite<'_>,
+        written: &[http::HttpRouteRulesBackendRefs],
+    ) {
+        let Backends {
+            action,
+            problems,
+            ref_problems,
+        } = backends::translate(site, written);
+        self.problems.extend(problems);
+        self.ref_problems.extend(ref_problems);
+        self.action = Some(action);
+    }
+}
+
+// === impl RouteDraft ===
+
+impl RouteDraft {
+    pub(crate) fn new(route_type: RouteType) -> Self {
+        Self {
+            route_type,
+            routes: Vec::new(),
+            rules: 0,
+            invalid_rules: Vec::new(),
+            problems: Vec::new(),
+            ref_problems: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Adds the next rule.
+    pub(crate) fn add(&mut self, site: RuleSite<'_>, parts: RuleParts) {
+        let RuleParts {
+            name,
+            matches,
+            timeouts,
+            retry,
+            websocket,
+            filters,
+            action,
+            problems,
+            ref_problems,
+            warnings,
+        } = parts;
+        self.rules += 1;
+        let fail = |reason: String| ir::HttpAction::Fail {
+            status: self.route_type.failure_status(),
+            reason,
+        };
+        let action = match (Problem::join(&problems), filters.redirect, action) {
+            (Some(problem), _, _) => fail(problem.message),
+            (None, Some(redirect), _) => ir::HttpAction::Redirect(redirect),
+            (None, None, Some(action)) => action,
+            (None, None, None) => fail(site.field("backendRefs: there is no backend")),
+        };
+        for (position, precedence, matches) in matches {
+            let route = ir::HttpRoute {
+                name: site.match_name(position),
+                matches,
+                filters: filters.filters.clone(),
+                websocket: websocket && matches!(action, ir::HttpAction::Forward(_)),
+                action: action.clone(),
+                timeouts,
+                retry: retry.clone(),
+                rate_limits: None,
+            };
+            self.routes.push((name.clone(), precedence, route));
+        }
+        if !problems.is_empty() {
+            self.invalid_rules.push(site.rule);
+        }
+        self.problems.extend(problems);
+        self.ref_problems.extend(ref_problems);
+        self.warnings.extend(warnings);
+    }
+
+    /// The routes as a listener serves them, under the policies that hold there.
+    pub(crate) fn governed(
+        &mut self,
+        policies: &mut TrafficPolicies<'_>,
+        at: (&[GatewayDraft], ListenerIndex),
+        source: &RouteSource,
+    ) -> Vec<(MatchPrecedence, ir::HttpRoute)> {
+        let mut governed = Vec::new();
+        for (rule, precedence, route) in &self.routes {
+            let mut route = route.clone();
+            match policies.apply(at, (source, rule.as_deref()), &[]) {
+                None => {}
+                Some(Effect::Limit(limits)) => route.rate_limits = Some(limits),
+                Some(Effect::Refuse(problem)) => {
+                    route.action = ir::HttpAction::Fail {
+                        status: self.route_type.failure_status(),
+                        reason: problem.message.clone(),
+                    };
+                    route.websocket = false;
+                    self.warnings.push(problem);
+                }
+            }
+            governed.push((precedence.clone(), route));
+        }
+        governed
+    }
+
+    /// `Accepted`, and the conditions beside it.
+    pub(crate) fn conditions(&self, generation: Option<i64>) -> (Condition, Vec<Condition>) {
+        let mut further = vec![Condition::resolved_refs(&self.ref_problems, generation)];
+        let all_invalid = self.invalid_rules.len() == self.rules;
+        let accepted = match Problem::join(&self.problems) {
+            Some(problem) if all_invalid => Condition::fails(ACCEPTED, &problem, generation),
+            problem => {
+                if let Some(problem) = problem {
+                    // Gateway API asks that the message begins with these words.
+                    let message = format!(
+                        "Dropped Rule(s) {:?}: {}",
+                        self.invalid_rules, problem.message
+                    );
+                    further.push(Condition::holds(
+                        PARTIALLY_INVALID,
+                        problem.reason,
+                        message,
+                        generation,
+                    ));
+                }
+                let message = "at least one listener takes the route";
+                Condition::holds(ACCEPTED, reason::ACCEPTED, message, generation)
+            }
+        };
+        further.extend(Condition::warning(&self.warnings, generation));
+        (accepted, further)
+    }
+}
