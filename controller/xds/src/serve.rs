@@ -6,6 +6,7 @@ mod progress;
 mod server;
 mod socket;
 mod stream;
+mod todo;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tollgate_envoy as envoy;
@@ -41,8 +42,11 @@ pub struct EncodedResource {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     version: String,
-    resources: BTreeMap<ResourceType, BTreeMap<String, EncodedResource>>,
+    resources: BTreeMap<ResourceType, Encoded>,
 }
+
+/// By name; shared with other snapshots that have the same.
+type Encoded = BTreeMap<String, Arc<EncodedResource>>;
 
 // === impl ResourceType ===
 
@@ -78,6 +82,12 @@ impl ResourceType {
 impl Snapshot {
     /// Encodes resources.
     pub fn new(resources: &Resources) -> Self {
+        Self::default().update(resources)
+    }
+
+    /// The snapshot of other resources. Those that this one has are taken over from it: they are
+    /// neither hashed nor kept twice.
+    pub fn update(&self, resources: &Resources) -> Self {
         let Resources {
             listeners,
             routes,
@@ -85,18 +95,13 @@ impl Snapshot {
             endpoints,
             secrets,
         } = resources;
+        let secrets = secrets.iter().map(|(name, it)| (name, it.expose()));
         let resources = BTreeMap::from([
-            (ResourceType::Cluster, encode_all(clusters)),
-            (ResourceType::Endpoint, encode_all(endpoints)),
-            (
-                ResourceType::Secret,
-                secrets
-                    .iter()
-                    .map(|(name, secret)| (name.clone(), encode(secret.expose())))
-                    .collect(),
-            ),
-            (ResourceType::Listener, encode_all(listeners)),
-            (ResourceType::Route, encode_all(routes)),
+            self.encode_all(ResourceType::Cluster, clusters),
+            self.encode_all(ResourceType::Endpoint, endpoints),
+            self.encode_all(ResourceType::Secret, secrets),
+            self.encode_all(ResourceType::Listener, listeners),
+            self.encode_all(ResourceType::Route, routes),
         ]);
         let mut digest = Sha256::new();
         for (name, resource) in resources.values().flatten() {
@@ -123,16 +128,43 @@ impl Snapshot {
             .get(&kind)
             .into_iter()
             .flatten()
-            .map(|(name, resource)| (name.as_str(), resource))
+            .map(|(name, resource)| (name.as_str(), resource.as_ref()))
     }
 
     /// One resource.
     pub fn resource(&self, kind: ResourceType, name: &str) -> Option<&EncodedResource> {
-        self.resources.get(&kind)?.get(name)
+        Some(self.resources.get(&kind)?.get(name)?.as_ref())
+    }
+
+    fn encode_all<'a, T: Message + Name + 'a>(
+        &self,
+        kind: ResourceType,
+        resources: impl IntoIterator<Item = (&'a String, &'a T)>,
+    ) -> (ResourceType, Encoded) {
+        let known = self.resources.get(&kind);
+        let encoded = resources.into_iter().map(|(name, resource)| {
+            let resource = envoy::pack(resource);
+            let same = known
+                .and_then(|known| known.get(name))
+                .filter(|known| known.resource == resource);
+            let encoded = match same {
+                Some(same) => Arc::clone(same),
+                None => Arc::new(EncodedResource::new(resource)),
+            };
+            (name.clone(), encoded)
+        });
+        (kind, encoded.collect())
     }
 }
 
 // === impl EncodedResource ===
+
+impl EncodedResource {
+    fn new(resource: Any) -> Self {
+        let version = hex(&Sha256::digest(&resource.value));
+        Self { version, resource }
+    }
+}
 
 impl fmt::Debug for EncodedResource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,21 +172,6 @@ impl fmt::Debug for EncodedResource {
             .field("version", &self.version)
             .finish_non_exhaustive()
     }
-}
-
-fn encode_all<T: Message + Name>(
-    resources: &BTreeMap<String, T>,
-) -> BTreeMap<String, EncodedResource> {
-    resources
-        .iter()
-        .map(|(name, resource)| (name.clone(), encode(resource)))
-        .collect()
-}
-
-fn encode<T: Message + Name>(resource: &T) -> EncodedResource {
-    let resource = envoy::pack(resource);
-    let version = hex(&Sha256::digest(&resource.value));
-    EncodedResource { version, resource }
 }
 
 /// The first 16 hex digits.

@@ -6,19 +6,11 @@ use tollgate_envoy as envoy;
 
 use envoy::discovery::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
 
+use super::todo::{Phase, Todo};
 use crate::{EncodedResource, ResourceType, Snapshot};
 
 /// Asks for all resources of a kind (xDS protocol, "wildcard").
 const WILDCARD: &str = "*";
-
-/// Which part of what is to be said may be said now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// New and changed resources only.
-    Updates,
-    /// Removals too.
-    Removals,
-}
 
 /// State of one kind.
 #[derive(Debug, Default)]
@@ -36,6 +28,8 @@ pub(super) struct KindState {
     /// What was in the response that was refused last. One or more are at fault; what the client
     /// has of the others, nobody knows.
     refused: BTreeSet<String>,
+    /// What is to be said: worked out when it is needed, `None` once something has changed.
+    todo: Option<Todo>,
 }
 
 /// Version of a resource of which nobody knows what the client has.
@@ -85,6 +79,9 @@ impl KindState {
             error_detail: error,
             ..
         } = request;
+        if !self.interest.asked || !subscribe.is_empty() || !unsubscribe.is_empty() {
+            self.todo = None;
+        }
         let first = !self.interest.asked;
         self.interest.asked = true;
         if first {
@@ -115,8 +112,8 @@ impl KindState {
         if self.pending.is_some() {
             return None;
         }
-        let changes = self.changes(kind, snapshot, phase);
-        if changes.is_empty() && !self.awaits_answer() {
+        let names = self.todo(kind, snapshot).take(phase);
+        if names.is_empty() && !self.awaits_answer() {
             return None;
         }
         self.answered = true;
@@ -127,7 +124,8 @@ impl KindState {
             ..DeltaDiscoveryResponse::default()
         };
         let mut pending = BTreeMap::new();
-        for (name, resource) in changes {
+        for name in names {
+            let resource = snapshot.resource(kind, &name);
             let version = resource.map(|resource| resource.version.clone());
             self.sent.insert(name.clone(), version.clone());
             pending.insert(name.clone(), version);
@@ -158,10 +156,18 @@ impl KindState {
     }
 
     /// Whether nothing waits to be sent or answered.
-    pub(super) fn is_settled(&self, kind: ResourceType, snapshot: &Snapshot, phase: Phase) -> bool {
-        self.pending.is_none()
-            && !self.awaits_answer()
-            && self.changes(kind, snapshot, phase).is_empty()
+    pub(super) fn is_settled(
+        &mut self,
+        kind: ResourceType,
+        snapshot: &Snapshot,
+        phase: Phase,
+    ) -> bool {
+        self.pending.is_none() && !self.awaits_answer() && self.todo(kind, snapshot).is_empty(phase)
+    }
+
+    /// There is another snapshot.
+    pub(super) fn on_snapshot(&mut self) {
+        self.todo = None;
     }
 
     /// Whether the client has confirmed exactly the resources of this snapshot.
@@ -169,6 +175,9 @@ impl KindState {
     /// Of secrets, those that it has asked for: while a change is rolled out there are some whose
     /// listener is not there yet. Envoy asks for the others before it confirms who refers to them.
     pub(super) fn has_accepted(&self, kind: ResourceType, snapshot: &Snapshot) -> bool {
+        if self.pending.is_some() {
+            return false;
+        }
         let mut count = 0;
         for (name, resource) in snapshot.resources(kind) {
             if kind == ResourceType::Secret && !self.interest.includes(name) {
@@ -179,41 +188,39 @@ impl KindState {
             }
             count += 1;
         }
-        self.pending.is_none() && count == self.accepted.len()
+        count == self.accepted.len()
     }
 
     fn awaits_answer(&self) -> bool {
         self.interest.wildcard && !self.answered
     }
 
-    /// What the client does not know yet, by name; `None` is a removal.
-    fn changes<'a>(
-        &self,
-        kind: ResourceType,
-        snapshot: &'a Snapshot,
-        phase: Phase,
-    ) -> BTreeMap<String, Option<&'a EncodedResource>> {
+    fn todo(&mut self, kind: ResourceType, snapshot: &Snapshot) -> &mut Todo {
+        let todo = self.todo.take();
+        let todo = todo.unwrap_or_else(|| self.work_out(kind, snapshot));
+        self.todo.insert(todo)
+    }
+
+    fn work_out(&self, kind: ResourceType, snapshot: &Snapshot) -> Todo {
+        let mut todo = Todo::default();
         if !self.interest.asked {
-            return BTreeMap::new();
+            return todo;
         }
-        let mut changes = BTreeMap::new();
         for (name, resource) in snapshot.resources(kind) {
             let known = self.sent.get(name).and_then(Option::as_ref);
-            if self.interest.includes(name) && known != Some(&resource.version) {
-                changes.insert(name.to_string(), Some(resource));
+            if known != Some(&resource.version) && self.interest.includes(name) {
+                todo.updates.insert(name.to_string());
             }
         }
         let gone = |name: &&String| snapshot.resource(kind, name).is_none();
         // A name that was asked for and never was there: said at once, the client waits for it.
         let never = self.interest.names.iter().filter(gone);
         let never = never.filter(|name| !self.sent.contains_key(*name));
-        changes.extend(never.map(|name| (name.clone(), None)));
-        if phase == Phase::Removals {
-            let removed = self.sent.iter().filter(|(_, version)| version.is_some());
-            let removed = removed.map(|(name, _)| name).filter(gone);
-            changes.extend(removed.map(|name| (name.clone(), None)));
-        }
-        changes
+        todo.updates.extend(never.cloned());
+        let removed = self.sent.iter().filter(|(_, version)| version.is_some());
+        let removed = removed.map(|(name, _)| name).filter(gone);
+        todo.removals.extend(removed.cloned());
+        todo
     }
 
     fn subscribe(&mut self, name: String, first: bool) {
@@ -249,6 +256,7 @@ impl KindState {
 
     /// Forgets that a resource was sent: it is sent again if the client still wants it.
     pub(super) fn forget(&mut self, name: &str) {
+        self.todo = None;
         self.sent.remove(name);
         self.accepted.remove(name);
         if let Some(pending) = &mut self.pending {

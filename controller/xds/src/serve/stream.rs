@@ -9,7 +9,8 @@ use tollgate_envoy as envoy;
 use envoy::discovery::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
 
 use super::Rejection;
-use super::kind::{KindState, Phase, Verdict};
+use super::kind::{KindState, Verdict};
+use super::todo::Phase;
 use crate::{ResourceType, Snapshot};
 
 /// What is sent together, and before what: a step waits until the one before is answered.
@@ -59,6 +60,7 @@ impl StreamState {
             self.kinds.values_mut().for_each(KindState::reconsider);
         }
         self.snapshot = snapshot;
+        self.kinds.values_mut().for_each(KindState::on_snapshot);
     }
 
     /// Takes a request; returns what it refused. Kinds that this server does not have are
@@ -84,10 +86,8 @@ impl StreamState {
                     return Some(response);
                 }
             }
-            if !step
-                .iter()
-                .all(|&(kind, phase)| self.is_settled(kind, phase))
-            {
+            let mut parts = step.iter();
+            if !parts.all(|&(kind, phase)| self.is_settled(kind, phase)) {
                 return None;
             }
         }
@@ -105,9 +105,9 @@ impl StreamState {
         Some(response)
     }
 
-    fn is_settled(&self, kind: ResourceType, phase: Phase) -> bool {
+    fn is_settled(&mut self, kind: ResourceType, phase: Phase) -> bool {
         self.kinds
-            .get(&kind)
+            .get_mut(&kind)
             .is_none_or(|state| state.is_settled(kind, &self.snapshot, phase))
     }
 
