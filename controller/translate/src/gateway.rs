@@ -5,27 +5,50 @@
 
 mod allowed;
 mod assemble;
+mod backend_tls;
+mod claims;
 mod conflicts;
+mod draft;
+mod frontend;
+mod infrastructure;
 mod listener;
+mod overlap;
+mod protocol;
+mod refusal;
+mod secure;
 mod status;
+mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Deref, DerefMut};
 
-use tollgate_crds::DEFAULT_NAMESPACE;
 use tollgate_ir::{self as ir, Hostname};
 
 pub(crate) use allowed::AllowedRoutes;
 pub(crate) use assemble::assemble;
-pub(crate) use listener::{Protocol, Refusal};
-pub(crate) use status::report;
+pub(crate) use claims::{Claims, upward};
+pub(crate) use draft::drafts;
+pub(crate) use infrastructure::{Address, AddressKind, Infrastructure};
+pub(crate) use listener::{Owner, draft as draft_listener};
+pub(crate) use protocol::{Protocol, Socket};
+pub(crate) use refusal::Refusal;
+pub(crate) use status::{listener_status, report};
+pub(crate) use tls::TlsEnd;
 
+use crate::NamespacedName;
 use crate::ai_rule::AiPrecedence;
-use crate::sort::{MatchPrecedence, by_age};
-use crate::status::{ObjectRef, RouteKind};
-use crate::{NamespacedName, Options, World, gateway_class, groups};
+use crate::listener_set::ListenerSetDraft;
+use crate::sort::MatchPrecedence;
+use crate::status::{ObjectRef, Problem, RouteKind};
 
-/// Name of the Gateway that is made where there is none.
-const DEFAULT_GATEWAY: &str = "tollgate";
+/// The Gateways that are ours, oldest first, found by the names that routes use.
+#[derive(Debug, Default)]
+pub(crate) struct Gateways {
+    drafts: Vec<GatewayDraft>,
+    by_name: BTreeMap<NamespacedName, usize>,
+    /// Of each ListenerSet its Gateway, and its place in [`GatewayDraft::listener_sets`].
+    by_listener_set: BTreeMap<NamespacedName, (usize, usize)>,
+}
 
 /// A Gateway of ours while routes are placed on it.
 #[derive(Debug)]
@@ -34,26 +57,59 @@ pub(crate) struct GatewayDraft {
     /// The object; `None` for the Gateway that is made where there is none.
     pub(crate) object: Option<ObjectRef>,
     pub(crate) generation: Option<i64>,
+    /// Its own, then those of its ListenerSets, oldest first.
     pub(crate) listeners: Vec<ListenerDraft>,
+    /// Those that name it as their parent, oldest first.
+    pub(crate) listener_sets: Vec<ListenerSetDraft>,
+    /// Whether it says which ListenerSets it takes.
+    pub(crate) takes_listener_sets: bool,
+    /// Which host names are whose.
+    pub(crate) claims: Claims,
+    /// What it asks of the infrastructure.
+    pub(crate) infrastructure: Infrastructure,
+    /// Why it is refused as a whole.
+    pub(crate) refusal: Option<Problem>,
+    /// What is shown to backends that ask for a certificate.
+    pub(crate) backend_certificate: Option<ir::Certificate>,
+    /// References of its own that lead nowhere; those of listeners are theirs.
+    pub(crate) ref_problems: Vec<Problem>,
+    /// Ports on which clients without a valid certificate are served like any other, in words.
+    pub(crate) insecure: Vec<String>,
     /// Fields that have no effect in this version.
-    pub(crate) ignored: Vec<&'static str>,
+    pub(crate) ignored: Vec<String>,
 }
 
 /// A listener while routes are placed on it.
 #[derive(Debug)]
 pub(crate) struct ListenerDraft {
+    /// Unique in its Gateway: as it is written, with `namespace/listener-set/` in front for one
+    /// of a ListenerSet.
     pub(crate) name: String,
+    /// As it is written: the `sectionName` of routes.
+    pub(crate) section: String,
+    /// Place of its ListenerSet in [`GatewayDraft::listener_sets`]; `None` is the Gateway's own.
+    pub(crate) set: Option<usize>,
     pub(crate) port: u16,
     pub(crate) hostname: Hostname,
     pub(crate) allowed: AllowedRoutes,
     pub(crate) supported_kinds: Vec<RouteKind>,
     /// Kinds it was asked to take and cannot.
     pub(crate) invalid_kinds: Vec<String>,
+    /// References that lead nowhere.
+    pub(crate) ref_problems: Vec<Problem>,
     /// Why it serves nothing; `None` serves.
     pub(crate) refusal: Option<Refusal>,
     pub(crate) protocol: Protocol,
+    /// What becomes of TLS; `None` where there is none, or no certificate.
+    pub(crate) tls: Option<TlsEnd>,
+    /// Host names in its certificates.
+    pub(crate) certificate_names: BTreeSet<Hostname>,
+    /// TLS that overlaps with that of another listener.
+    pub(crate) overlap: Option<Problem>,
     pub(crate) attached: BTreeSet<ObjectRef>,
     pub(crate) hosts: BTreeMap<Hostname, HostDraft>,
+    /// What is below HTTP, by server name: of the oldest route that wants it.
+    pub(crate) streams: BTreeMap<Hostname, StreamDraft>,
 }
 
 /// What is served on a host name.
@@ -63,6 +119,14 @@ pub(crate) struct HostDraft {
     pub(crate) ai: Option<Vec<(AiPrecedence, ir::AiRule)>>,
 }
 
+/// Where connections for a server name go.
+#[derive(Debug)]
+pub(crate) struct StreamDraft {
+    /// Whose it is.
+    pub(crate) owner: ObjectRef,
+    pub(crate) route: ir::StreamRoute,
+}
+
 /// A listener of one of the drafts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ListenerIndex {
@@ -70,78 +134,69 @@ pub(crate) struct ListenerIndex {
     pub(crate) listener: usize,
 }
 
-/// The Gateways that are ours, oldest first, without routes.
-pub(crate) fn drafts(world: &World, options: &Options) -> Vec<GatewayDraft> {
-    if let Some(standalone) = options.standalone()
-        && world.gateways.is_empty()
-    {
-        return vec![default_gateway(standalone.default_port)];
-    }
-    let mut drafts: Vec<GatewayDraft> =
-        by_age(world.gateways.values(), |gateway| &gateway.metadata)
-            .into_iter()
-            .filter(|gateway| {
-                gateway_class::manages(world, options, &gateway.spec.gateway_class_name)
-            })
-            .map(draft)
-            .collect();
-    conflicts::mark_within_gateways(&mut drafts);
-    if options.standalone().is_some() {
-        conflicts::mark_across_gateways(&mut drafts);
-    }
-    drafts
-}
+// === impl Gateways ===
 
-fn draft(gateway: &crate::k8s::Gateway) -> GatewayDraft {
-    let name = crate::world::key(&gateway.metadata);
-    let spec = &gateway.spec;
-    let ignored = [
-        (
-            "spec.addresses",
-            spec.addresses.as_ref().is_some_and(|list| !list.is_empty()),
-        ),
-        ("spec.allowedListeners", spec.allowed_listeners.is_some()),
-        ("spec.defaultScope", spec.default_scope.is_some()),
-        ("spec.infrastructure.parametersRef", {
-            let infrastructure = spec.infrastructure.as_ref();
-            infrastructure.is_some_and(|it| it.parameters_ref.is_some())
-        }),
-        ("spec.tls", spec.tls.is_some()),
-    ];
-    GatewayDraft {
-        object: Some(ObjectRef::namespaced(groups::GATEWAY_API, "Gateway", &name)),
-        generation: gateway.metadata.generation,
-        listeners: spec
-            .listeners
-            .iter()
-            .map(|it| listener::draft(it, &name))
-            .collect(),
-        ignored: ignored
-            .into_iter()
-            .filter_map(|(field, is_set)| is_set.then_some(field))
-            .collect(),
-        name,
+impl Gateways {
+    pub(crate) fn new(drafts: Vec<GatewayDraft>) -> Self {
+        let mut by_name = BTreeMap::new();
+        let mut by_listener_set = BTreeMap::new();
+        for (index, draft) in drafts.iter().enumerate() {
+            by_name.insert(draft.name.clone(), index);
+            for (position, set) in draft.listener_sets.iter().enumerate() {
+                by_listener_set.insert(set.name.clone(), (index, position));
+            }
+        }
+        Self {
+            drafts,
+            by_name,
+            by_listener_set,
+        }
+    }
+
+    /// Place of a Gateway.
+    pub(crate) fn find(&self, name: &NamespacedName) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Place of the Gateway of a ListenerSet, and of the set in it.
+    pub(crate) fn find_listener_set(&self, name: &NamespacedName) -> Option<(usize, usize)> {
+        self.by_listener_set.get(name).copied()
+    }
+
+    pub(crate) fn into_drafts(self) -> Vec<GatewayDraft> {
+        self.drafts
     }
 }
 
-/// One port, any host, routes of every namespace.
-fn default_gateway(port: u16) -> GatewayDraft {
-    GatewayDraft {
-        name: NamespacedName::new(DEFAULT_NAMESPACE, DEFAULT_GATEWAY),
-        object: None,
-        generation: None,
-        listeners: vec![ListenerDraft {
-            name: "http".to_string(),
-            port,
-            hostname: Hostname::Any,
-            allowed: AllowedRoutes::all(),
-            supported_kinds: listener::default_kinds(),
-            invalid_kinds: Vec::new(),
-            refusal: None,
-            protocol: Protocol::Http,
-            attached: BTreeSet::new(),
-            hosts: BTreeMap::new(),
-        }],
-        ignored: Vec::new(),
+impl Deref for Gateways {
+    type Target = [GatewayDraft];
+
+    fn deref(&self) -> &Self::Target {
+        &self.drafts
+    }
+}
+
+impl DerefMut for Gateways {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.drafts
+    }
+}
+
+// === impl ListenerDraft ===
+
+impl ListenerDraft {
+    /// What it binds.
+    pub(crate) fn socket(&self) -> Socket {
+        self.protocol.socket(self.port)
+    }
+
+    /// Whether it keeps its host name to itself: it serves it, or would if it had a certificate.
+    pub(crate) fn claims(&self) -> bool {
+        self.refusal.as_ref().is_none_or(Refusal::takes_routes)
+    }
+
+    /// Whether the data plane has it.
+    pub(crate) fn is_served(&self) -> bool {
+        self.refusal.is_none()
     }
 }

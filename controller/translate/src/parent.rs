@@ -4,10 +4,10 @@
 
 use tollgate_ir::Hostname;
 
-use crate::gateway::{GatewayDraft, ListenerDraft, ListenerIndex};
-use crate::hostname::{covers, intersections};
+use crate::gateway::{GatewayDraft, Gateways, ListenerDraft, ListenerIndex, Refusal};
+use crate::hostname::intersections;
 use crate::status::{
-    ACCEPTED, Condition, ObjectRef, ParentRef, ParentStatus, Problem, RouteKind, reason,
+    ACCEPTED, Condition, ObjectRef, ParentRef, ParentStatus, Problem, reason,
 };
 use crate::{NamespacedName, Options, World, groups};
 
@@ -26,6 +26,8 @@ pub(crate) struct RouteSource {
 pub(crate) struct Place {
     pub(crate) at: ListenerIndex,
     pub(crate) hostnames: Vec<Hostname>,
+    /// Place in [`Attachment::parents`] of the reference by which it is there.
+    pub(crate) parent: usize,
 }
 
 /// What became of a route's references to its parents.
@@ -39,19 +41,19 @@ pub(crate) struct Attachment {
 
 /// Attaches a route to the parents it names; parents that are not ours are passed over.
 pub(crate) fn attach(
-    gateways: &mut [GatewayDraft],
+    gateways: &mut Gateways,
     (world, options): (&World, &Options),
     route: &RouteSource,
 ) -> Attachment {
     let mut attachment = Attachment::default();
     for parent in &route.parents {
-        if !is_gateway(parent) {
-            continue;
-        }
-        let outcome = match find(gateways, parent, &route.name.namespace) {
-            Some(gateway) => places(gateways, gateway, (world, route, parent)),
-            None if is_foreign(world, options, parent, &route.name.namespace) => continue,
-            None => Err(missing_gateway(parent, &route.name.namespace)),
+        let found = find(gateways, (world, options), (parent, &route.name.namespace));
+        let outcome = match found {
+            Found::Foreign => continue,
+            Found::Missing(problem) => Err(problem),
+            Found::Ours { gateway, set } => {
+                places(gateways, (gateway, set), (world, route, parent))
+            }
         };
         let outcome = outcome.map(|places| {
             for place in &places {
@@ -59,7 +61,10 @@ pub(crate) fn attach(
                     listener.attached.insert(route.object.clone());
                 }
             }
-            attachment.places.extend(places);
+            let parent = attachment.parents.len();
+            attachment
+                .places
+                .extend(places.into_iter().map(|place| Place { parent, ..place }));
         });
         attachment.parents.push((parent.clone(), outcome));
     }
@@ -100,49 +105,69 @@ pub(crate) fn listener_mut(
     gateways.get_mut(at.gateway)?.listeners.get_mut(at.listener)
 }
 
-fn is_gateway(parent: &ParentRef) -> bool {
-    parent.group.as_deref().unwrap_or(groups::GATEWAY_API) == groups::GATEWAY_API
-        && parent.kind.as_deref().unwrap_or("Gateway") == "Gateway"
+/// What a reference to a parent leads to.
+enum Found {
+    /// Something that another controller judges.
+    Foreign,
+    /// Nothing.
+    Missing(Problem),
+    /// A Gateway, or one of its ListenerSets.
+    Ours { gateway: usize, set: Option<usize> },
 }
 
-fn name_of(parent: &ParentRef, namespace: &str) -> NamespacedName {
-    NamespacedName::new(
+fn find(
+    gateways: &Gateways,
+    (world, options): (&World, &Options),
+    (parent, namespace): (&ParentRef, &str),
+) -> Found {
+    let group = parent.group.as_deref().unwrap_or(groups::GATEWAY_API);
+    let kind = parent.kind.as_deref().unwrap_or("Gateway");
+    if group != groups::GATEWAY_API {
+        return Found::Foreign;
+    }
+    let name = NamespacedName::new(
         parent.namespace.as_deref().unwrap_or(namespace),
         &parent.name,
-    )
+    );
+    let (found, exists) = match kind {
+        "Gateway" => {
+            let ours = gateways.find(&name).map(|gateway| (gateway, None));
+            (ours, world.gateways.contains_key(&name))
+        }
+        "ListenerSet" => {
+            let ours = gateways.find_listener_set(&name);
+            let ours = ours.map(|(gateway, set)| (gateway, Some(set)));
+            (ours, world.listener_sets.contains_key(&name))
+        }
+        _ => return Found::Foreign,
+    };
+    match found {
+        Some((gateway, set)) => Found::Ours { gateway, set },
+        // In a cluster what we do not manage is another controller's to judge.
+        None if exists || options.standalone().is_none() => Found::Foreign,
+        None => Found::Missing(Problem::new(
+            reason::NO_MATCHING_PARENT,
+            format!("parent {kind} {name} does not exist"),
+        )),
+    }
 }
 
-fn find(gateways: &[GatewayDraft], parent: &ParentRef, namespace: &str) -> Option<usize> {
-    let name = name_of(parent, namespace);
-    gateways.iter().position(|gateway| gateway.name == name)
-}
-
-/// In a cluster a Gateway that we do not manage is another controller's to judge.
-fn is_foreign(world: &World, options: &Options, parent: &ParentRef, namespace: &str) -> bool {
-    options.standalone().is_none() || world.gateways.contains_key(&name_of(parent, namespace))
-}
-
-fn missing_gateway(parent: &ParentRef, namespace: &str) -> Problem {
-    Problem::new(
-        reason::NO_MATCHING_PARENT,
-        format!(
-            "parent Gateway {} does not exist",
-            name_of(parent, namespace)
-        ),
-    )
-}
-
-/// The listeners of a Gateway that take the route. The checks go from the reference to the
-/// host name, and the first that leaves no listener gives the reason.
+/// The listeners of a Gateway or a ListenerSet that take the route. The checks go from the
+/// reference to the host name, and the first that leaves no listener gives the reason.
 fn places(
     gateways: &[GatewayDraft],
-    gateway: usize,
+    (gateway, set): (usize, Option<usize>),
     (world, route, parent): (&World, &RouteSource, &ParentRef),
 ) -> Result<Vec<Place>, Problem> {
     let Some(draft) = gateways.get(gateway) else {
         return Ok(Vec::new());
     };
-    let named = named_listeners(draft, parent)?;
+    let parent = Parent {
+        draft,
+        set,
+        reference: parent,
+    };
+    let named = named_listeners(&parent)?;
     let allowed: Vec<usize> = named
         .iter()
         .copied()
@@ -154,71 +179,84 @@ fn places(
         })
         .collect();
     if allowed.is_empty() {
-        return Err(not_allowed(draft, &named, route));
+        return Err(not_allowed(&parent, &named, route));
     }
     let places: Vec<Place> = allowed
         .iter()
         .filter_map(|index| {
             let listener = draft.listeners.get(*index)?;
             let mut hostnames = intersections(&route.hostnames, &listener.hostname);
-            hostnames.retain(|name| !claimed_elsewhere(draft, listener, name));
+            hostnames.retain(|name| !draft.claims.elsewhere(listener, name));
             let at = ListenerIndex {
                 gateway,
                 listener: *index,
             };
-            (!hostnames.is_empty()).then_some(Place { at, hostnames })
+            (!hostnames.is_empty()).then_some(Place {
+                at,
+                hostnames,
+                parent: 0,
+            })
         })
         .collect();
     if places.is_empty() {
-        return Err(no_common_hostname(draft, &allowed, route));
+        return Err(no_common_hostname(&parent, &allowed, route));
     }
     Ok(places)
 }
 
-/// The listeners that the reference names and that serve anything at all.
-fn named_listeners(draft: &GatewayDraft, parent: &ParentRef) -> Result<Vec<usize>, Problem> {
-    let named: Vec<(usize, &ListenerDraft)> = draft
+/// A parent of a route: a Gateway, or a ListenerSet of one.
+struct Parent<'a> {
+    draft: &'a GatewayDraft,
+    set: Option<usize>,
+    reference: &'a ParentRef,
+}
+
+/// The listeners that the reference names and that take routes at all.
+fn named_listeners(parent: &Parent<'_>) -> Result<Vec<usize>, Problem> {
+    let ParentRef {
+        section_name, port, ..
+    } = parent.reference;
+    let named: Vec<(usize, &ListenerDraft)> = parent
+        .draft
         .listeners
         .iter()
         .enumerate()
         .filter(|(_, listener)| {
-            parent
-                .section_name
-                .as_ref()
-                .is_none_or(|name| *name == listener.name)
-                && parent
-                    .port
-                    .is_none_or(|port| port == i32::from(listener.port))
+            let section = section_name.as_ref();
+            listener.set == parent.set
+                && section.is_none_or(|name| *name == listener.section)
+                && port.is_none_or(|port| port == i32::from(listener.port))
         })
         .collect();
-    let serving: Vec<usize> = named
+    let taking: Vec<usize> = named
         .iter()
-        .filter(|(_, listener)| listener.refusal.is_none())
+        .filter(|(_, listener)| listener.claims())
         .map(|(index, _)| *index)
         .collect();
-    if !serving.is_empty() {
-        return Ok(serving);
+    if !taking.is_empty() {
+        return Ok(taking);
     }
     let mut wanted = String::new();
-    if let Some(name) = &parent.section_name {
+    if let Some(name) = section_name {
         wanted.push_str(&format!(" with sectionName {name:?}"));
     }
-    if let Some(port) = parent.port {
+    if let Some(port) = port {
         wanted.push_str(&format!(" with port {port}"));
     }
+    let set = parent.set.and_then(|set| parent.draft.listener_sets.get(set));
+    let refused = set.and_then(|set| set.refusal.as_ref());
     let refusals: Vec<&str> = named
         .iter()
-        .filter_map(|(_, listener)| listener.refusal.as_ref())
-        .map(|refusal| refusal.problem().message.as_str())
+        .filter_map(|(_, listener)| listener.refusal.as_ref().map(Refusal::problem))
+        .chain(refused)
+        .map(|problem| problem.message.as_str())
         .collect();
+    let parent = parent.describe();
     let message = if refusals.is_empty() {
-        format!("Gateway {} has no listener{wanted}", draft.name)
+        format!("{parent} has no listener{wanted}")
     } else {
-        format!(
-            "Gateway {} serves no listener{wanted}: {}",
-            draft.name,
-            refusals.join("; ")
-        )
+        let refusals = refusals.join("; ");
+        format!("{parent} serves no listener{wanted}: {refusals}")
     };
     Err(Problem::new(reason::NO_MATCHING_PARENT, message))
 }
@@ -226,31 +264,20 @@ fn named_listeners(draft: &GatewayDraft, parent: &ParentRef) -> Result<Vec<usize
 /// An AI route stands for the HTTPRoutes that Envoy AI Gateway makes of it, so a listener that
 /// takes HTTPRoutes takes it.
 fn takes_kind(listener: &ListenerDraft, route: &ObjectRef) -> bool {
-    let http = RouteKind {
-        group: groups::GATEWAY_API.to_string(),
-        kind: "HTTPRoute".to_string(),
-    };
-    listener
-        .supported_kinds
-        .iter()
-        .any(|kind| *kind == http || (kind.group == route.group && kind.kind == route.kind))
-}
-
-/// Whether a more specific listener of the same port has the host name to itself.
-fn claimed_elsewhere(draft: &GatewayDraft, own: &ListenerDraft, name: &Hostname) -> bool {
-    draft.listeners.iter().any(|other| {
-        other.refusal.is_none()
-            && other.port == own.port
-            && other.hostname != own.hostname
-            && covers(&own.hostname, &other.hostname)
-            && covers(&other.hostname, name)
+    let is_ai = matches!(
+        route.group.as_str(),
+        groups::ENVOY_GATEWAY | groups::ENVOY_AI_GATEWAY
+    );
+    listener.supported_kinds.iter().any(|kind| {
+        let is_http = kind.group == groups::GATEWAY_API && kind.kind == "HTTPRoute";
+        (is_ai && is_http) || (kind.group == route.group && kind.kind == route.kind)
     })
 }
 
-fn not_allowed(draft: &GatewayDraft, named: &[usize], route: &RouteSource) -> Problem {
+fn not_allowed(parent: &Parent<'_>, named: &[usize], route: &RouteSource) -> Problem {
     let listeners: Vec<String> = named
         .iter()
-        .filter_map(|index| draft.listeners.get(*index))
+        .filter_map(|index| parent.draft.listeners.get(*index))
         .map(|listener| {
             if takes_kind(listener, &route.object) {
                 format!(
@@ -269,28 +296,41 @@ fn not_allowed(draft: &GatewayDraft, named: &[usize], route: &RouteSource) -> Pr
     Problem::new(
         reason::NOT_ALLOWED_BY_LISTENERS,
         format!(
-            "Gateway {} does not take this route of namespace {}: {}",
-            draft.name,
+            "{} does not take this route of namespace {}: {}",
+            parent.describe(),
             route.name.namespace,
             listeners.join("; ")
         ),
     )
 }
 
-fn no_common_hostname(draft: &GatewayDraft, allowed: &[usize], route: &RouteSource) -> Problem {
+fn no_common_hostname(parent: &Parent<'_>, allowed: &[usize], route: &RouteSource) -> Problem {
     let own: Vec<String> = route.hostnames.iter().map(Hostname::domain).collect();
     let theirs: Vec<String> = allowed
         .iter()
-        .filter_map(|index| draft.listeners.get(*index))
+        .filter_map(|index| parent.draft.listeners.get(*index))
         .map(|listener| format!("{} ({})", listener.hostname.domain(), listener.name))
         .collect();
     Problem::new(
         reason::NO_MATCHING_LISTENER_HOSTNAME,
         format!(
-            "spec.hostnames [{}] has nothing in common with the host names of Gateway {}: {}",
+            "spec.hostnames [{}] has nothing in common with the host names of {}: {}",
             own.join(", "),
-            draft.name,
+            parent.describe(),
             theirs.join(", ")
         ),
     )
+}
+
+// === impl Parent ===
+
+impl Parent<'_> {
+    /// `Gateway default/public`
+    fn describe(&self) -> String {
+        let set = self.set.and_then(|set| self.draft.listener_sets.get(set));
+        match set {
+            Some(set) => format!("ListenerSet {}", set.name),
+            None => format!("Gateway {}", self.draft.name),
+        }
+    }
 }

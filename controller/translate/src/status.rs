@@ -13,6 +13,8 @@ use serde::{Serialize, Serializer};
 
 pub use object_ref::ObjectRef;
 
+use crate::FleetAddress;
+
 /// The statuses of all objects that translation has looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Statuses(BTreeMap<ObjectRef, Status>);
@@ -24,15 +26,31 @@ pub struct Status {
     /// Of the object as a whole.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
-    /// Of a Gateway's listeners.
+    /// Of the listeners of a Gateway or a ListenerSet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listeners: Vec<ListenerStatus>,
+    /// Of a Gateway: where clients reach it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<FleetAddress>,
+    /// Of a Gateway that takes ListenerSets: how many it serves listeners of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attached_listener_sets: Option<usize>,
     /// Of a route, for each parent it names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<ParentStatus>,
     /// Of a policy, for each object it applies to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ancestors: Vec<AncestorStatus>,
+    /// Of a GatewayClass: what can be asked of its Gateways, sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub supported_features: Vec<SupportedFeature>,
+}
+
+/// A feature in the words of Gateway API's conformance suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct SupportedFeature {
+    /// `HTTPRouteCORS`
+    pub name: &'static str,
 }
 
 /// One thing that is true of an object, or is not, and why.
@@ -269,6 +287,10 @@ pub(crate) const RESOLVED_REFS: &str = "ResolvedRefs";
 pub(crate) const PROGRAMMED: &str = "Programmed";
 /// Condition type: the listener collides with another.
 pub(crate) const CONFLICTED: &str = "Conflicted";
+/// Condition type: TLS of the listener overlaps with that of another on its port.
+pub(crate) const OVERLAPPING_TLS: &str = "OverlappingTLSConfig";
+/// Condition type: clients without a valid certificate are served.
+pub(crate) const INSECURE_FRONTEND: &str = "InsecureFrontendValidationMode";
 /// Condition type: some rules of a route are not served as written.
 pub(crate) const PARTIALLY_INVALID: &str = "PartiallyInvalid";
 /// Condition type: a budget holds for at least one rule.

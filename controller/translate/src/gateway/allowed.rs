@@ -1,10 +1,10 @@
-//! Which routes a listener takes: `allowedRoutes`.
+//! Which routes a listener takes (`allowedRoutes`), and which ListenerSets a Gateway takes.
 
 use std::collections::BTreeMap;
 
 use crate::{World, k8s};
 
-/// Namespaces whose routes a listener takes.
+/// Namespaces whose objects are taken: routes by a listener, ListenerSets by a Gateway.
 #[derive(Clone, Debug)]
 pub(crate) enum AllowedRoutes {
     /// Of every namespace.
@@ -22,10 +22,11 @@ impl AllowedRoutes {
         Self::All
     }
 
-    /// As it is written; nothing written is the Gateway's own namespace.
+    /// As it is written; nothing written is the namespace of the object that the listener
+    /// stands in.
     pub(super) fn new(
         allowed: Option<&k8s::GatewayListenersAllowedRoutes>,
-        gateway_namespace: &str,
+        own_namespace: &str,
     ) -> Self {
         let namespaces = allowed.and_then(|allowed| allowed.namespaces.as_ref());
         let from = namespaces.and_then(|namespaces| namespaces.from.as_ref());
@@ -36,11 +37,11 @@ impl AllowedRoutes {
                     .and_then(|namespaces| namespaces.selector.clone())
                     .unwrap_or_else(nothing),
             ),
-            Some(k8s::From::Same) | None => Self::Same(gateway_namespace.to_string()),
+            Some(k8s::From::Same) | None => Self::Same(own_namespace.to_string()),
         }
     }
 
-    /// Whether routes of a namespace may attach.
+    /// Whether objects of a namespace may attach.
     pub(crate) fn allows(&self, world: &World, namespace: &str) -> bool {
         match self {
             Self::All => true,

@@ -5,16 +5,17 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use tollgate_ir::{self as ir, Hostname};
 
-use super::{GatewayDraft, HostDraft, ListenerDraft};
+use super::protocol::{Family, Transport};
+use super::{GatewayDraft, HostDraft, ListenerDraft, Protocol, Socket, backend_tls, secure};
 use crate::sort::hostname_order;
 use crate::{Options, names};
 
 /// The listeners of a Gateway.
 pub(crate) fn assemble(draft: GatewayDraft, options: &Options) -> Vec<ir::Listener> {
-    let mut ports: BTreeMap<u16, Vec<ListenerDraft>> = BTreeMap::new();
+    let mut ports: BTreeMap<Socket, Vec<ListenerDraft>> = BTreeMap::new();
     for listener in draft.listeners {
-        if listener.refusal.is_none() {
-            ports.entry(listener.port).or_default().push(listener);
+        if listener.claims() {
+            ports.entry(listener.socket()).or_default().push(listener);
         }
     }
     let address = options
@@ -22,26 +23,59 @@ pub(crate) fn assemble(draft: GatewayDraft, options: &Options) -> Vec<ir::Listen
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |standalone| {
             standalone.bind
         });
-    ports
-        .into_iter()
-        .map(|(port, listeners)| {
-            let name = names::listener(&draft.name, port);
-            ir::Listener {
-                traffic: ir::Traffic::Http(ir::HttpTraffic {
-                    name: name.clone(),
-                    virtual_hosts: virtual_hosts(&name, listeners),
-                    misdirected: Vec::new(),
-                }),
-                name,
-                address,
-                port,
-                bind_port: options.bind_port(port),
-            }
-        })
-        .collect()
+    let mut listeners = Vec::new();
+    for (Socket { port, transport }, drafts) in ports {
+        if !drafts.iter().any(ListenerDraft::is_served) {
+            continue;
+        }
+        let name = match transport {
+            Transport::Tcp => names::listener(&draft.name, port),
+            Transport::Udp => names::udp_listener(&draft.name, port),
+        };
+        listeners.push(ir::Listener {
+            traffic: traffic(&name, drafts),
+            name,
+            address,
+            port,
+            bind_port: options.bind_port(port),
+        });
+    }
+    if let Some(certificate) = &draft.backend_certificate {
+        backend_tls::show(&mut listeners, certificate);
+    }
+    listeners
 }
 
-fn virtual_hosts(listener_name: &str, listeners: Vec<ListenerDraft>) -> Vec<ir::VirtualHost> {
+/// What the listeners of a port serve together: all of one family, by the rules of conflicts.
+fn traffic(name: &str, mut listeners: Vec<ListenerDraft>) -> ir::Traffic {
+    let first = listeners.first().map(|listener| listener.protocol);
+    match first.map(Protocol::family) {
+        Some(Family::Tls) => ir::Traffic::Tls(secure::chains(name, listeners)),
+        Some(Family::Stream) => {
+            let streams = listeners.pop().map(|listener| listener.streams);
+            let stream = streams.and_then(|streams| streams.into_values().next());
+            let route = stream.map_or_else(
+                || ir::StreamRoute {
+                    name: names::no_route(name),
+                    backends: Vec::new(),
+                },
+                |stream| stream.route,
+            );
+            match first {
+                Some(Protocol::Udp) => ir::Traffic::Udp(route),
+                _ => ir::Traffic::Tcp(route),
+            }
+        }
+        Some(Family::Http) | None => ir::Traffic::Http(ir::HttpTraffic {
+            name: name.to_string(),
+            virtual_hosts: virtual_hosts(name, merge(listeners)),
+            misdirected: Vec::new(),
+        }),
+    }
+}
+
+/// The hosts of all listeners of a port.
+fn merge(listeners: Vec<ListenerDraft>) -> BTreeMap<Hostname, HostDraft> {
     let mut hosts: BTreeMap<Hostname, HostDraft> = BTreeMap::new();
     let several = listeners.len() > 1;
     for listener in listeners {
@@ -58,10 +92,18 @@ fn virtual_hosts(listener_name: &str, listeners: Vec<ListenerDraft>) -> Vec<ir::
             }
         }
     }
+    hosts
+}
+
+/// Virtual hosts of a route configuration, most specific first.
+pub(super) fn virtual_hosts(
+    route_configuration: &str,
+    hosts: BTreeMap<Hostname, HostDraft>,
+) -> Vec<ir::VirtualHost> {
     let mut hosts: Vec<ir::VirtualHost> = hosts
         .into_iter()
         .map(|(hostname, draft)| ir::VirtualHost {
-            name: names::virtual_host(listener_name, &hostname.domain()),
+            name: names::virtual_host(route_configuration, &hostname.domain()),
             hostname,
             routes: ordered_routes(draft.routes),
             ai: draft.ai.map(ordered_rules),

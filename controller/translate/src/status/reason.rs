@@ -1,6 +1,16 @@
 //! Reasons of conditions. Those of Gateway API keep its spelling (v1.5, `conditions` of each
 //! kind); those that only we have are marked.
 
+/// A Gateway without an address so far.
+pub const ADDRESS_NOT_ASSIGNED: &str = "AddressNotAssigned";
+/// An address that a Gateway asks for and cannot have.
+pub const ADDRESS_NOT_USABLE: &str = "AddressNotUsable";
+/// A `parametersRef` that leads nowhere, or to what cannot be.
+pub const INVALID_PARAMETERS: &str = "InvalidParameters";
+/// No proxy runs.
+pub const NO_RESOURCES: &str = "NoResources";
+/// It is being made.
+pub const PENDING: &str = "Pending";
 /// The object is valid and taken.
 pub const ACCEPTED: &str = "Accepted";
 /// A reference leads to an object that does not exist.

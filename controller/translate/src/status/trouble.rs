@@ -21,6 +21,7 @@ impl Status {
         let Self {
             conditions,
             listeners,
+            addresses: _,
             attached_listener_sets: _,
             parents,
             ancestors,
