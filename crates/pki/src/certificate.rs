@@ -94,6 +94,12 @@ pub fn peer_uri(der: &[u8]) -> Option<String> {
     }
 }
 
+/// When a peer's certificate (DER) counts. `None`: the bytes are no certificate.
+pub fn peer_validity(der: &[u8]) -> Option<Validity> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    Some(validity_of(&certificate))
+}
+
 /// The DNS names in the first certificate of a PEM text, in its order.
 ///
 /// # Errors

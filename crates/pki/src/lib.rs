@@ -12,6 +12,6 @@ mod gateway_identity;
 mod identity;
 
 pub use authority::{AUTHORITY_VALID_FOR, Authority, LEAF_VALID_FOR};
-pub use certificate::{CertificateError, Validity, dns_names, peer_uri, validity};
+pub use certificate::{CertificateError, Validity, dns_names, peer_uri, peer_validity, validity};
 pub use gateway_identity::{GatewayIdentity, GatewayIdentityError};
 pub use identity::Identity;

@@ -1,0 +1,212 @@
+//! The pieces of a gateway: one for each thing that changes alone.
+//!
+//! A piece without contents (a *head*) stands for what holds others: a port, a server name, a host.
+//! Its contents are pieces of their own, which name it as their scope.
+
+mod assemble;
+mod flat;
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use tollgate_bundle::{Budget, Consumer};
+use tollgate_ir::{AiRule, DownstreamTls, Hostname, HttpRoute, HttpTraffic, StreamRoute};
+
+use crate::ProxySettings;
+
+pub(crate) use assemble::assemble;
+pub(crate) use flat::{Flat, ListKey};
+
+/// What a piece is. The numbers stand on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
+#[repr(i32)]
+pub(crate) enum Kind {
+    /// On the wire: one that this side does not know.
+    Unknown = 0,
+    /// [`ProxySettings`]
+    Settings = 1,
+    /// [`ListenerHead`]
+    Listener = 2,
+    /// [`ChainHead`], in a listener
+    Chain = 3,
+    /// [`HostHead`], in a listener or a chain
+    Host = 4,
+    /// [`HttpRoute`], in a host
+    Route = 5,
+    /// [`AiRule`], in a host
+    Rule = 6,
+    /// A namespace that has consumers, even if none is left
+    Namespace = 7,
+    /// [`Consumer`], in a namespace
+    Consumer = 8,
+    /// [`Budget`]
+    Budget = 9,
+}
+
+/// Names a piece: unique in a gateway.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key<'a> {
+    pub(crate) kind: Kind,
+    /// Name of what it stands in; empty for what stands in the gateway itself.
+    pub(crate) scope: Cow<'a, str>,
+    pub(crate) name: Cow<'a, str>,
+}
+
+/// The content of a piece.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Piece<'a> {
+    Settings(Cow<'a, ProxySettings>),
+    Listener(ListenerHead<'a>),
+    Chain(ChainHead<'a>),
+    Host(HostHead<'a>),
+    Route(Cow<'a, HttpRoute>),
+    Rule(Cow<'a, AiRule>),
+    Namespace,
+    Consumer(Cow<'a, Consumer>),
+    Budget(Cow<'a, Budget>),
+}
+
+/// A `tollgate_ir::Listener` without what is served there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ListenerHead<'a> {
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) bind_port: u16,
+    pub(crate) traffic: TrafficHead<'a>,
+}
+
+/// A `tollgate_ir::Traffic`: hosts and chains are pieces of their own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum TrafficHead<'a> {
+    Http(HttpHead<'a>),
+    Tls,
+    Tcp(Cow<'a, StreamRoute>),
+    Udp(Cow<'a, StreamRoute>),
+}
+
+/// A `tollgate_ir::HttpTraffic` without its hosts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct HttpHead<'a> {
+    pub(crate) name: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub(crate) misdirected: Cow<'a, [Hostname]>,
+}
+
+/// A `tollgate_ir::TlsChain` without its hosts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ChainHead<'a> {
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) server_name: Cow<'a, Hostname>,
+    pub(crate) action: ActionHead<'a>,
+}
+
+/// A `tollgate_ir::TlsAction` without its hosts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum ActionHead<'a> {
+    Https {
+        tls: Cow<'a, DownstreamTls>,
+        http: HttpHead<'a>,
+    },
+    Terminate {
+        tls: Cow<'a, DownstreamTls>,
+        route: Cow<'a, StreamRoute>,
+    },
+    Passthrough(Cow<'a, StreamRoute>),
+}
+
+/// A `tollgate_ir::VirtualHost` without its routes and rules.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct HostHead<'a> {
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) hostname: Cow<'a, Hostname>,
+    pub(crate) ai: AiTraffic,
+}
+
+/// Whether a host has LLM traffic, even if no rule is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum AiTraffic {
+    Absent,
+    Present,
+}
+
+// === impl Piece ===
+
+impl Piece<'_> {
+    /// As it is written on the wire, secrets included.
+    pub(crate) fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+        tollgate_secret::exposed(|| match self {
+            Self::Settings(it) => serde_json::to_vec(it),
+            Self::Listener(it) => serde_json::to_vec(it),
+            Self::Chain(it) => serde_json::to_vec(it),
+            Self::Host(it) => serde_json::to_vec(it),
+            Self::Route(it) => serde_json::to_vec(it),
+            Self::Rule(it) => serde_json::to_vec(it),
+            Self::Namespace => Ok(b"null".to_vec()),
+            Self::Consumer(it) => serde_json::to_vec(it),
+            Self::Budget(it) => serde_json::to_vec(it),
+        })
+    }
+
+    /// Reads what [`Piece::to_json`] writes. `None`: a kind that this side does not know.
+    pub(crate) fn parse(kind: Kind, json: &[u8]) -> serde_json::Result<Option<Self>> {
+        let piece = match kind {
+            Kind::Unknown => return Ok(None),
+            Kind::Settings => Self::Settings(Cow::Owned(serde_json::from_slice(json)?)),
+            Kind::Listener => Self::Listener(serde_json::from_slice(json)?),
+            Kind::Chain => Self::Chain(serde_json::from_slice(json)?),
+            Kind::Host => Self::Host(serde_json::from_slice(json)?),
+            Kind::Route => Self::Route(Cow::Owned(serde_json::from_slice(json)?)),
+            Kind::Rule => Self::Rule(Cow::Owned(serde_json::from_slice(json)?)),
+            Kind::Namespace => Self::Namespace,
+            Kind::Consumer => Self::Consumer(Cow::Owned(serde_json::from_slice(json)?)),
+            Kind::Budget => Self::Budget(Cow::Owned(serde_json::from_slice(json)?)),
+        };
+        Ok(Some(piece))
+    }
+}
+
+// === impl Key ===
+
+impl Key<'_> {
+    /// A copy that borrows nothing.
+    pub(crate) fn to_static(&self) -> Key<'static> {
+        Key {
+            kind: self.kind,
+            scope: Cow::Owned(self.scope.to_string()),
+            name: Cow::Owned(self.name.to_string()),
+        }
+    }
+}
+
+impl std::fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { kind, scope, name } = self;
+        if scope.is_empty() {
+            return write!(f, "{kind:?} {name:?}");
+        }
+        write!(f, "{kind:?} {name:?} in {scope:?}")
+    }
+}
+
+// === impl HttpHead ===
+
+impl<'a> From<&'a HttpTraffic> for HttpHead<'a> {
+    fn from(traffic: &'a HttpTraffic) -> Self {
+        let HttpTraffic {
+            name,
+            virtual_hosts: _,
+            misdirected,
+        } = traffic;
+        Self {
+            name: Cow::Borrowed(name),
+            misdirected: Cow::Borrowed(misdirected),
+        }
+    }
+}
+
+/// Serde asks with a reference to the field.
+fn is_empty(hostnames: &Cow<'_, [Hostname]>) -> bool {
+    hostnames.is_empty()
+}

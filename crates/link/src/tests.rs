@@ -1,0 +1,8 @@
+//! The link as its users see it: random gateways through updates, sizes, and two ends over TLS.
+
+mod changes;
+mod following;
+mod sample;
+mod size;
+mod stage;
+mod trust;

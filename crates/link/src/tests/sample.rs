@@ -1,0 +1,283 @@
+//! Gateways to try: small random ones, and large ones.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use proptest::prelude::*;
+use tollgate_bundle::{
+    Api, Backend, Budget, Consumer, Credential, Limit, Meter, Mode, OnStoreFailure, Rule, Subject,
+    WindowKind,
+};
+use tollgate_ir::{
+    AiRule, AiScope, Certificate, Destination, DownstreamTls, Endpoint, Gateway, Host, Hostname,
+    HttpAction, HttpMatch, HttpRoute, HttpTraffic, Listener, PathMatch, Retry, StreamBackend,
+    StreamRoute, Timeouts, TlsAction, TlsChain, Traffic, UpstreamProtocol, VirtualHost,
+    WeightedBackend,
+};
+
+use crate::{ProxySettings, RedisSettings};
+
+/// Names repeat: within a list, too, which the IR forbids and the link must bear.
+fn name() -> impl Strategy<Value = String> + Clone {
+    prop::sample::select(vec!["a", "b", "c", "d", "a/b", "e", "f", "g"]).prop_map(String::from)
+}
+
+pub(crate) fn route(name: &str, host: &str) -> HttpRoute {
+    let destination = Destination {
+        endpoints: vec![Endpoint {
+            host: Host::Dns(host.to_string()),
+            port: 8080,
+            draining: false,
+        }],
+        tls: None,
+        protocol: UpstreamProtocol::Http1,
+    };
+    HttpRoute {
+        name: name.to_string(),
+        matches: HttpMatch {
+            path: PathMatch::Prefix(format!("/{name}")),
+            method: None,
+            headers: Vec::new(),
+            query: Vec::new(),
+        },
+        filters: Vec::new(),
+        action: HttpAction::Forward(vec![WeightedBackend {
+            name: format!("{name}/backend/0"),
+            weight: 1,
+            filters: Vec::new(),
+            destination: Ok(destination),
+        }]),
+        websocket: false,
+        timeouts: Timeouts::default(),
+        retry: None,
+        rate_limits: None,
+    }
+}
+
+pub(crate) fn rule(id: &str, key: &str) -> AiRule {
+    let credential = Credential {
+        header: "authorization".into(),
+        value: format!("Bearer {key}").into(),
+    };
+    let backend = Backend {
+        id: format!("{id}/0"),
+        name: "openai".into(),
+        cluster: format!("{id}/0"),
+        priority: 0,
+        weight: 1,
+        model: None,
+        api: Api::OpenAi {
+            prefix: "v1".into(),
+        },
+        credential: Some(credential),
+        budgets: Vec::new(),
+        invalid: None,
+    };
+    AiRule {
+        rule: Rule {
+            id: id.to_string(),
+            route: id.to_string(),
+            namespace: "default".into(),
+            matches: Vec::new(),
+            backends: vec![backend],
+            budgets: Vec::new(),
+            output_tokens_default: 4096,
+            output_tokens_min: 1,
+            models: Vec::new(),
+            kept_headers: Vec::new(),
+            costs: Vec::new(),
+        },
+        destinations: vec![None],
+        timeouts: Timeouts::default(),
+        retry: Retry {
+            retries: 1,
+            on: Vec::new(),
+            backoff_base_ms: 1,
+            backoff_max_ms: 10,
+        },
+        rate_limits: None,
+    }
+}
+
+pub(crate) fn host(name: &str, routes: Vec<HttpRoute>) -> VirtualHost {
+    VirtualHost {
+        name: name.to_string(),
+        hostname: Hostname::Exact(name.to_string()),
+        routes,
+        ai: None,
+    }
+}
+
+pub(crate) fn listener(name: &str, traffic: Traffic) -> Listener {
+    Listener {
+        name: name.to_string(),
+        address: Ipv4Addr::UNSPECIFIED.into(),
+        port: 80,
+        bind_port: 10080,
+        traffic,
+    }
+}
+
+fn hosts() -> impl Strategy<Value = HttpTraffic> {
+    let routes = prop::collection::vec((name(), name()), 0..6);
+    let rules = prop::option::of(prop::collection::vec((name(), name()), 0..4));
+    let hosts = prop::collection::vec((name(), routes, rules), 0..4);
+    (name(), hosts).prop_map(|(name, hosts)| HttpTraffic {
+        name,
+        virtual_hosts: hosts
+            .into_iter()
+            .map(|(name, routes, rules)| {
+                let routes = routes.iter().map(|(name, to)| route(name, to));
+                let rules = rules.map(|it| it.iter().map(|(id, key)| rule(id, key)).collect());
+                VirtualHost {
+                    ai: rules.map(|rules| AiScope { rules }),
+                    ..host(&name, routes.collect())
+                }
+            })
+            .collect(),
+        misdirected: vec![Hostname::Suffix(".example".into())],
+    })
+}
+
+fn stream() -> impl Strategy<Value = StreamRoute> {
+    (name(), 0..3u32).prop_map(|(name, weight)| StreamRoute {
+        backends: vec![StreamBackend {
+            name: format!("{name}/backend/0"),
+            weight,
+            destination: Err(tollgate_ir::InvalidBackend {
+                status: 500,
+                reason: "there is no Service".into(),
+            }),
+        }],
+        name,
+    })
+}
+
+fn chain() -> impl Strategy<Value = TlsChain> {
+    let tls = || name().prop_map(|name| DownstreamTls {
+        certificates: vec![Certificate {
+            key_pem: format!("key of {name}").into(),
+            chain_pem: "chain".into(),
+            name,
+        }],
+        client_validation: None,
+    });
+    let action = prop_oneof![
+        (tls(), hosts()).prop_map(|(tls, http)| TlsAction::Https { tls, http }),
+        (tls(), stream()).prop_map(|(tls, route)| TlsAction::Terminate { tls, route }),
+        stream().prop_map(TlsAction::Passthrough),
+    ];
+    (name(), action).prop_map(|(name, action)| TlsChain {
+        name,
+        server_name: Hostname::Any,
+        action,
+    })
+}
+
+fn traffic() -> impl Strategy<Value = Traffic> {
+    prop_oneof![
+        4 => hosts().prop_map(Traffic::Http),
+        2 => prop::collection::vec(chain(), 0..3).prop_map(Traffic::Tls),
+        1 => stream().prop_map(Traffic::Tcp),
+        1 => stream().prop_map(Traffic::Udp),
+    ]
+}
+
+fn consumer(name: String, key: &str) -> Consumer {
+    Consumer {
+        name,
+        keys: vec![("secret".into(), key.to_string().into())],
+        team: None,
+        org: None,
+    }
+}
+
+fn budget(amount: u64) -> Budget {
+    Budget {
+        id: "default/b".into(),
+        subject: Subject::User,
+        limits: vec![Limit {
+            amount,
+            window: WindowKind::Day,
+            time_zone: "UTC".into(),
+        }],
+        meter: Meter::Total,
+        mode: Mode::Strict,
+        on_store_failure: OnStoreFailure::Closed,
+        warn_percent: None,
+    }
+}
+
+/// Any gateway, with whatever is in it twice.
+pub(crate) fn gateway() -> impl Strategy<Value = Arc<Gateway>> {
+    let listeners = prop::collection::vec((name(), traffic()), 0..4);
+    let consumers = prop::collection::btree_map(
+        name(),
+        prop::collection::vec((name(), name()), 0..4),
+        0..3,
+    );
+    let budgets = prop::collection::btree_map(name(), 0..3u64, 0..4);
+    (listeners, consumers, budgets).prop_map(|(listeners, consumers, budgets)| {
+        let listeners = listeners.into_iter();
+        let listeners = listeners.map(|(name, traffic)| listener(&name, traffic));
+        let consumers = consumers.into_iter().map(|(namespace, consumers)| {
+            let consumers = consumers.into_iter();
+            let consumers = consumers.map(|(name, key)| consumer(name, &key)).collect();
+            (namespace, consumers)
+        });
+        let budgets = budgets.into_iter().map(|(id, it)| (id, budget(it)));
+        Arc::new(Gateway {
+            listeners: listeners.collect(),
+            consumers: consumers.collect(),
+            budgets: budgets.collect(),
+        })
+    })
+}
+
+pub(crate) fn settings() -> impl Strategy<Value = ProxySettings> {
+    prop::option::of(name()).prop_map(|password| {
+        let mut settings = ProxySettings::default();
+        settings.store.redis = password.map(|password| RedisSettings {
+            url: format!("redis://:{password}@redis").into(),
+            password: Some(password.into()),
+            prefix: None,
+        });
+        settings
+    })
+}
+
+/// So many routes in one host.
+pub(crate) fn one_host(routes: usize) -> Gateway {
+    let routes = (0..routes).map(|at| route(&route_name(at), "backend.default.svc"));
+    of_hosts(vec![host("default/eg/80/*", routes.collect())])
+}
+
+/// So many hosts with a route each.
+pub(crate) fn many_hosts(hosts: usize) -> Gateway {
+    let hosts = (0..hosts).map(|at| {
+        let route = route(&route_name(at), "backend.default.svc");
+        host(&format!("default/eg/80/host-{at}.example.com"), vec![route])
+    });
+    of_hosts(hosts.collect())
+}
+
+fn route_name(at: usize) -> String {
+    format!("httproute/default/route-{at}/rule/0/match/0")
+}
+
+fn of_hosts(virtual_hosts: Vec<VirtualHost>) -> Gateway {
+    let http = HttpTraffic {
+        name: "default/eg/80".into(),
+        virtual_hosts,
+        misdirected: Vec::new(),
+    };
+    Gateway {
+        listeners: vec![listener("default/eg/80", Traffic::Http(http))],
+        ..Gateway::default()
+    }
+}
+
+/// The routes of one of the hosts.
+pub(crate) fn routes_of(gateway: &mut Gateway, host: usize) -> &mut Vec<HttpRoute> {
+    let http = gateway.listeners[0].http_mut().next().unwrap();
+    &mut http.virtual_hosts[host].routes
+}
