@@ -117,7 +117,9 @@ async fn run(
         if progress.is_good() || began.elapsed() > PAUSE_MAX {
             pause = PAUSE_MIN;
         }
-        let jittered = rand::rng().random_range(pause / 2..=pause * 2).min(PAUSE_MAX);
+        let jittered = rand::rng()
+            .random_range(pause / 2..=pause * 2)
+            .min(PAUSE_MAX);
         tracing::warn!(
             controller = %config.controller,
             reason,
@@ -140,7 +142,11 @@ impl Reporter {
     pub fn applied(&self, version: Version) {
         self.0.send_modify(|outcome| {
             outcome.applied = Some(version);
-            if outcome.refused.as_ref().is_some_and(|it| it.version != version) {
+            if outcome
+                .refused
+                .as_ref()
+                .is_some_and(|it| it.version != version)
+            {
                 outcome.refused = None;
             }
         });

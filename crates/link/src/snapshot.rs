@@ -180,4 +180,3 @@ fn version_of(flat: &Flat<'_>, digests: &HashMap<Key<'static>, PieceDigest>) -> 
     }
     hash.version()
 }
-

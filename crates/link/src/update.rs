@@ -166,7 +166,10 @@ pub(crate) fn changes<'n, 'o>(old: &Flat<'o>, new: &'n Flat<'n>) -> Changes<'n, 
         .filter(|(_, (key, piece))| old.get(key) != Some(piece))
         .map(|(at, _)| at)
         .collect();
-    let gone = old.pieces().iter().filter(|(key, _)| new.get(key).is_none());
+    let gone = old
+        .pieces()
+        .iter()
+        .filter(|(key, _)| new.get(key).is_none());
     let remove: Vec<Key<'o>> = gone.map(|(key, _)| key.clone()).collect();
     let order = order_changes(old, new, &remove);
     Changes {
@@ -180,7 +183,11 @@ pub(crate) fn changes<'n, 'o>(old: &Flat<'o>, new: &'n Flat<'n>) -> Changes<'n, 
 fn order_changes(old: &Flat<'_>, new: &Flat<'_>, removed: &[Key<'_>]) -> Vec<Splice> {
     let removed: HashSet<&Key<'_>> = removed.iter().collect();
     let mut before: HashMap<ListKey<'_>, Vec<&str>> = HashMap::new();
-    for (key, _) in old.pieces().iter().filter(|(key, _)| !removed.contains(key)) {
+    for (key, _) in old
+        .pieces()
+        .iter()
+        .filter(|(key, _)| !removed.contains(key))
+    {
         before.entry(list_of(key)).or_default().push(&key.name);
     }
     let mut after: HashMap<ListKey<'_>, Vec<&str>> = HashMap::new();
@@ -240,10 +247,11 @@ pub(crate) fn changed<'a>(
     let mut new = Vec::new();
     for set in &update.set {
         let key = key(set.kind, &set.scope, &set.name)?;
-        let parsed = Piece::parse(key.kind, &set.json).map_err(|source| ApplyError::Unreadable {
-            key: key.to_string(),
-            source,
-        })?;
+        let parsed =
+            Piece::parse(key.kind, &set.json).map_err(|source| ApplyError::Unreadable {
+                key: key.to_string(),
+                source,
+            })?;
         let piece = parsed.ok_or(ApplyError::UnknownKind(set.kind))?;
         if pieces.insert(key.clone(), piece).is_none() {
             new.push(key);
@@ -275,7 +283,10 @@ fn apply_order<'a>(
                 length: names.len(),
             });
         }
-        let insert = splice.insert.iter().map(|name| Cow::Borrowed(name.as_str()));
+        let insert = splice
+            .insert
+            .iter()
+            .map(|name| Cow::Borrowed(name.as_str()));
         names.splice(at..end, insert.clone());
         placed.extend(insert.map(|name| list.piece(name)));
     }

@@ -61,11 +61,15 @@ impl FromStr for Version {
     type Err = VersionError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = text.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
+        let digits = text
+            .bytes()
+            .all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
         if text.len() != 16 || !digits {
             return Err(VersionError);
         }
-        u64::from_str_radix(text, 16).map(Self).map_err(|_| VersionError)
+        u64::from_str_radix(text, 16)
+            .map(Self)
+            .map_err(|_| VersionError)
     }
 }
 
@@ -78,7 +82,13 @@ mod tests {
         let version = Version(0x00ab_cdef_0123_4567);
         assert_eq!(version.to_string(), "00abcdef01234567");
         assert_eq!(version.to_string().parse::<Version>().unwrap(), version);
-        for text in ["", "0", "00ABCDEF01234567", "+0abcdef01234567", "00abcdef012345678"] {
+        for text in [
+            "",
+            "0",
+            "00ABCDEF01234567",
+            "+0abcdef01234567",
+            "00abcdef012345678",
+        ] {
             assert!(text.parse::<Version>().is_err(), "{text}");
         }
     }

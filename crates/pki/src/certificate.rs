@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use rcgen::{KeyPair, PublicKeyData};
+use tollgate_secret::Secret;
 use x509_parser::{
     extensions::GeneralName,
     pem::Pem,
@@ -127,6 +129,32 @@ pub(crate) fn validity_of(certificate: &X509Certificate<'_>) -> Validity {
         not_before: system_time(validity.not_before),
         not_after: system_time(validity.not_after),
     }
+}
+
+/// Whether a key is that of the first certificate of a PEM text.
+pub(crate) fn fits(chain_pem: &str, key_pem: &Secret<String>) -> bool {
+    let Ok(key) = KeyPair::from_pem(key_pem.expose()) else {
+        return false;
+    };
+    let same = |it: &X509Certificate<'_>| it.public_key().raw == key.subject_public_key_info();
+    read_first(chain_pem, same).unwrap_or(false)
+}
+
+/// Whether the first certificate of a PEM text is signed by one of those of another.
+pub(crate) fn is_signed_by_any(chain_pem: &str, trust_pem: &str) -> bool {
+    let Ok(trusted) = blocks(trust_pem) else {
+        return false;
+    };
+    let signed = |it: &X509Certificate<'_>| {
+        trusted
+            .iter()
+            .filter_map(|pem| pem.parse_x509().ok())
+            .any(|authority| {
+                authority.subject() == it.issuer()
+                    && it.verify_signature(Some(authority.public_key())).is_ok()
+            })
+    };
+    read_first(chain_pem, signed).unwrap_or(false)
 }
 
 /// Reads the first certificate of a PEM text.

@@ -10,8 +10,10 @@ mod authority;
 mod certificate;
 mod gateway_identity;
 mod identity;
+mod plan;
 
 pub use authority::{AUTHORITY_VALID_FOR, Authority, LEAF_VALID_FOR};
 pub use certificate::{CertificateError, Validity, dns_names, peer_uri, peer_validity, validity};
 pub use gateway_identity::{GatewayIdentity, GatewayIdentityError};
 pub use identity::Identity;
+pub use plan::{Found, Plan, Reason, Wanted, plan};

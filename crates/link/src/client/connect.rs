@@ -59,7 +59,8 @@ pub(crate) async fn connect(config: &FollowConfig) -> Result<Channel, ConnectErr
         Ok(Err(source)) => return Err(ConnectError::Tcp { address, source }),
         Err(_) => return Err(ConnectError::Deadline { address }),
     };
-    let endpoint = endpoint(uri).ok_or_else(wrong)?
+    let endpoint = endpoint(uri)
+        .ok_or_else(wrong)?
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
         .http2_keep_alive_interval(KEEPALIVE.0)
@@ -83,8 +84,12 @@ type Io = TokioIo<TlsStream<TcpStream>>;
 /// Gives away the one connection that is there.
 fn once(
     stream: TlsStream<TcpStream>,
-) -> impl tower::Service<Uri, Response = Io, Error = io::Error, Future = std::future::Ready<io::Result<Io>>>
-+ Send
+) -> impl tower::Service<
+    Uri,
+    Response = Io,
+    Error = io::Error,
+    Future = std::future::Ready<io::Result<Io>>,
+> + Send
 + 'static {
     let mut stream = Some(TokioIo::new(stream));
     tower::service_fn(move |_: Uri| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_stream::{Stream, wrappers::WatchStream};
 use tonic::Status;
 
@@ -42,7 +42,9 @@ pub(super) async fn session(
     let mut progress = SessionProgress::Nothing;
     let ended = async {
         let channel = connect(config).await.map_err(|error| error.to_string())?;
-        let reports = reports(config, have.as_deref(), outcome);
+        // What is sent must end with this future: the connection is a task of its own.
+        let (_open, closed) = oneshot::channel::<()>();
+        let reports = reports(config, have.as_deref(), outcome).take_until(closed);
         let mut parts = wire::follow(channel, reports).await.map_err(describe)?;
         connection.send_replace(Connection::Connected);
         tracing::info!(controller = %config.controller, "the controller is followed");
@@ -54,9 +56,8 @@ pub(super) async fn session(
             };
             let base = have.clone();
             // Much work where much has changed.
-            let applied = tokio::task::spawn_blocking(move || {
-                Snapshot::apply(base.as_deref(), &update)
-            });
+            let applied =
+                tokio::task::spawn_blocking(move || Snapshot::apply(base.as_deref(), &update));
             let applied = applied.await.map_err(|error| error.to_string())?;
             let snapshot = match applied {
                 Ok(snapshot) => Arc::new(snapshot),

@@ -120,7 +120,11 @@ impl GatewayProgress {
 impl ProxyProgress {
     pub(super) fn applied(&mut self, version: Version) {
         self.applied = Some(version);
-        if self.refused.as_ref().is_some_and(|it| it.version != version) {
+        if self
+            .refused
+            .as_ref()
+            .is_some_and(|it| it.version != version)
+        {
             self.refused = None;
         }
     }

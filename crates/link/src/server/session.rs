@@ -120,9 +120,7 @@ impl LinkServer {
 
 /// Whose certificate the connection has, and when it ends.
 fn identify<T>(request: &Request<T>) -> Result<(GatewayIdentity, SystemTime), Status> {
-    let info = request
-        .extensions()
-        .get::<TlsConnectInfo<TcpConnectInfo>>();
+    let info = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
     let certificates = info.and_then(TlsConnectInfo::peer_certs);
     let certificate = certificates.as_ref().and_then(|it| it.first());
     let Some(certificate) = certificate else {
@@ -215,11 +213,7 @@ impl Session {
     }
 
     /// `None`: the proxy is gone.
-    async fn send(
-        &self,
-        updates: Updates,
-        tx: &mpsc::Sender<Result<Part, Status>>,
-    ) -> Option<()> {
+    async fn send(&self, updates: Updates, tx: &mpsc::Sender<Result<Part, Status>>) -> Option<()> {
         let counters = &self.server.0.counters;
         let (updates, counter) = match updates {
             Updates::Steps(steps) => (steps, &counters.updates),
@@ -262,7 +256,12 @@ impl Session {
             Some(What::Refused(refused)) => {
                 let refusal = Refusal {
                     version: version(&refused.version)?,
-                    items: refused.items.into_iter().take(REFUSED_MAX).map(short).collect(),
+                    items: refused
+                        .items
+                        .into_iter()
+                        .take(REFUSED_MAX)
+                        .map(short)
+                        .collect(),
                 };
                 self.note(|it| it.refused = Some(refusal));
             }

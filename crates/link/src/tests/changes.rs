@@ -13,7 +13,10 @@ fn snapshot(gateway: impl Into<Arc<Gateway>>) -> Snapshot {
 }
 
 fn change(from: &Snapshot, to: Gateway) -> Update {
-    let (_, update) = from.next(to.into(), ProxySettings::default()).unwrap().unwrap();
+    let (_, update) = from
+        .next(to.into(), ProxySettings::default())
+        .unwrap()
+        .unwrap();
     update
 }
 
@@ -150,7 +153,9 @@ fn a_field_of_the_future_is_passed_over() {
 #[test]
 fn a_route_without_its_host_is_refused() {
     let mut update = snapshot(one_host(1)).full().unwrap();
-    update.set.retain(|it| it.kind != crate::piece::Kind::Host as i32);
+    update
+        .set
+        .retain(|it| it.kind != crate::piece::Kind::Host as i32);
     let refused = Snapshot::apply(None, &update).unwrap_err();
     assert!(matches!(refused, ApplyError::NoPlace { .. }), "{refused}");
 }

@@ -153,14 +153,16 @@ fn stream() -> impl Strategy<Value = StreamRoute> {
 }
 
 fn chain() -> impl Strategy<Value = TlsChain> {
-    let tls = || name().prop_map(|name| DownstreamTls {
-        certificates: vec![Certificate {
-            key_pem: format!("key of {name}").into(),
-            chain_pem: "chain".into(),
-            name,
-        }],
-        client_validation: None,
-    });
+    let tls = || {
+        name().prop_map(|name| DownstreamTls {
+            certificates: vec![Certificate {
+                key_pem: format!("key of {name}").into(),
+                chain_pem: "chain".into(),
+                name,
+            }],
+            client_validation: None,
+        })
+    };
     let action = prop_oneof![
         (tls(), hosts()).prop_map(|(tls, http)| TlsAction::Https { tls, http }),
         (tls(), stream()).prop_map(|(tls, route)| TlsAction::Terminate { tls, route }),
@@ -210,11 +212,8 @@ fn budget(amount: u64) -> Budget {
 /// Any gateway, with whatever is in it twice.
 pub(crate) fn gateway() -> impl Strategy<Value = Arc<Gateway>> {
     let listeners = prop::collection::vec((name(), traffic()), 0..4);
-    let consumers = prop::collection::btree_map(
-        name(),
-        prop::collection::vec((name(), name()), 0..4),
-        0..3,
-    );
+    let consumers =
+        prop::collection::btree_map(name(), prop::collection::vec((name(), name()), 0..4), 0..3);
     let budgets = prop::collection::btree_map(name(), 0..3u64, 0..4);
     (listeners, consumers, budgets).prop_map(|(listeners, consumers, budgets)| {
         let listeners = listeners.into_iter();

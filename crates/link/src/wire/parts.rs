@@ -15,7 +15,10 @@ const UPDATE_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Why parts make no update.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PartsError {
-    #[error("an update of {bytes} bytes is longer than the {} allowed", UPDATE_BYTES_MAX)]
+    #[error(
+        "an update of {bytes} bytes is longer than the {} allowed",
+        UPDATE_BYTES_MAX
+    )]
     TooLong { bytes: usize },
     #[error("an update cannot be read: {0}")]
     Unreadable(#[from] prost::DecodeError),
@@ -122,7 +125,10 @@ mod tests {
         update.set[0].json = b"sk-live-1".to_vec().into();
         let part = split(encode(&update).unwrap()).next();
         let printed = format!("{update:?} {part:?}");
-        assert!(!printed.contains("sk-live") && printed.contains("9 bytes"), "{printed}");
+        assert!(
+            !printed.contains("sk-live") && printed.contains("9 bytes"),
+            "{printed}"
+        );
     }
 
     proptest! {
