@@ -112,7 +112,7 @@ impl KindState {
         if self.pending.is_some() {
             return None;
         }
-        let names = self.todo(kind, snapshot).take(phase);
+        let names = self.todo(kind, snapshot).take(phase, names_max(kind));
         if names.is_empty() && !self.awaits_answer() {
             return None;
         }
@@ -296,6 +296,16 @@ impl Pending {
 impl Interest {
     fn includes(&self, name: &str) -> bool {
         self.wildcard || self.names.contains(name)
+    }
+}
+
+/// How many resources one response may have. Envoy takes listeners and clusters one by one, but
+/// of a response of another kind what comes behind a bad resource is lost with it (seen on 1.40).
+/// Those that users can get wrong come alone; endpoints are many, and made of parsed addresses.
+fn names_max(kind: ResourceType) -> usize {
+    match kind {
+        ResourceType::Secret | ResourceType::Route => 1,
+        ResourceType::Cluster | ResourceType::Endpoint | ResourceType::Listener => usize::MAX,
     }
 }
 

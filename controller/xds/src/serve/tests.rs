@@ -8,7 +8,7 @@ use tollgate_envoy as envoy;
 use envoy::discovery::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
 
 use super::stream::StreamState;
-use crate::ResourceType::{self, Cluster, Endpoint, Listener, Route};
+use crate::ResourceType::{self, Cluster, Endpoint, Listener, Route, Secret};
 use crate::{Resources, Snapshot};
 
 /// A snapshot with these clusters, endpoints, listeners and routes; the text after `=` is
@@ -50,7 +50,13 @@ fn snapshot(names: &[(ResourceType, &str)]) -> Arc<Snapshot> {
                 };
                 resources.routes.insert(name, route);
             }
-            ResourceType::Secret => unreachable!(),
+            ResourceType::Secret => {
+                let secret = envoy::tls::Secret {
+                    name: name.clone(),
+                    ..Default::default()
+                };
+                resources.secrets.insert(name, secret.into());
+            }
         }
     }
     Arc::new(Snapshot::new(&resources))
@@ -234,29 +240,46 @@ fn a_refusal_is_reported_with_its_names_and_not_offered_again() {
 fn what_was_refused_together_is_offered_again_with_the_next_snapshot() {
     let mut state = settled(&snapshot(&[
         (Cluster, "a"),
-        (Listener, "l"),
-        (Route, "r=1"),
-        (Route, "s=1"),
+        (Listener, "l=1"),
+        (Listener, "m=1"),
     ]));
     state.on_snapshot(snapshot(&[
         (Cluster, "a"),
-        (Listener, "l"),
-        (Route, "r=2"),
-        (Route, "s=bad"),
+        (Listener, "l=2"),
+        (Listener, "m=bad"),
     ]));
     let response = state.next_response().unwrap();
-    assert_eq!(said(&response), "Route +r +s");
+    assert_eq!(said(&response), "Listener +l +m");
     assert!(state.on_request(nack(&response, "bad")).is_some());
     // Envoy may have taken the one and not the other.
-    let good = snapshot(&[
+    let good = snapshot(&[(Cluster, "a"), (Listener, "l=2"), (Listener, "m=1")]);
+    state.on_snapshot(Arc::clone(&good));
+    assert_eq!(run(&mut state), ["Listener +l +m"]);
+    assert_eq!(state.live(), Some(good.version()));
+}
+
+#[test]
+fn routes_and_secrets_come_one_by_one_so_that_a_bad_one_harms_no_other() {
+    let before = snapshot(&[
         (Cluster, "a"),
         (Listener, "l"),
-        (Route, "r=2"),
+        (Route, "r=1"),
         (Route, "s=1"),
     ]);
-    state.on_snapshot(Arc::clone(&good));
-    assert_eq!(run(&mut state), ["Route +r +s"]);
-    assert_eq!(state.live(), Some(good.version()));
+    let mut state = settled(&before);
+    let after = snapshot(&[
+        (Cluster, "a"),
+        (Listener, "l"),
+        (Route, "r=bad"),
+        (Route, "s=2"),
+    ]);
+    state.on_snapshot(after);
+    let response = state.next_response().unwrap();
+    assert_eq!(said(&response), "Route +r");
+    assert!(state.next_response().is_none());
+    let refused = state.on_request(nack(&response, "bad")).unwrap();
+    assert_eq!(refused.names, ["r"]);
+    assert_eq!(run(&mut state), ["Route +s"]);
 }
 
 #[test]
@@ -269,6 +292,22 @@ fn what_was_refused_and_is_gone_is_taken_away() {
     state.on_snapshot(Arc::clone(&without));
     assert_eq!(run(&mut state), ["Listener -l"]);
     assert_eq!(state.live(), Some(without.version()));
+}
+
+#[test]
+fn secrets_that_nobody_has_asked_for_yet_hold_nothing_up_and_others_do() {
+    let mut state = settled(&snapshot(&[(Cluster, "a"), (Listener, "l")]));
+    let with_secret = snapshot(&[(Cluster, "a"), (Listener, "l"), (Secret, "s")]);
+    state.on_snapshot(Arc::clone(&with_secret));
+    assert_eq!(run(&mut state), Vec::<String>::new());
+    assert_eq!(state.live(), Some(with_secret.version()));
+    state.on_request(DeltaDiscoveryRequest {
+        resource_names_subscribe: vec!["s".to_string()],
+        ..request(Secret)
+    });
+    assert_eq!(state.live(), None);
+    assert_eq!(run(&mut state), ["Secret +s"]);
+    assert_eq!(state.live(), Some(with_secret.version()));
 }
 
 #[test]

@@ -28,11 +28,19 @@ impl Todo {
         self.updates.is_empty() && (phase == Phase::Updates || self.removals.is_empty())
     }
 
-    /// What may be said in this phase; it is said then.
-    pub(super) fn take(&mut self, phase: Phase) -> BTreeSet<String> {
-        let mut names = std::mem::take(&mut self.updates);
-        if phase == Phase::Removals {
-            names.append(&mut self.removals);
+    /// What may be said in this phase, so many of them at most; they are said then.
+    pub(super) fn take(&mut self, phase: Phase, names_max: usize) -> Vec<String> {
+        let mut names = Vec::new();
+        while names.len() < names_max {
+            let updated = self.updates.pop_first();
+            let next = updated.or_else(|| match phase {
+                Phase::Updates => None,
+                Phase::Removals => self.removals.pop_first(),
+            });
+            match next {
+                Some(name) => names.push(name),
+                None => break,
+            }
         }
         names
     }

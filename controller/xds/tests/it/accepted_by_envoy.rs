@@ -107,16 +107,10 @@ async fn a_listener_that_cannot_be_bound_is_reported_with_the_reason() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free_port();
     let upstream = upstream::start("first", 200).await;
-    let mut envoy = Envoy::start(&one_route(port, upstream)).await;
+    let envoy = Envoy::start(&one_route(port, upstream)).await;
     let bad = one_route(taken.local_addr().unwrap().port(), upstream);
     envoy.send(&bad);
-    let progress = tokio::time::timeout(
-        Duration::from_secs(10),
-        envoy
-            .progress
-            .wait_for(|progress| progress.rejection.is_some()),
-    );
-    let rejection = progress.await.unwrap().unwrap().rejection.clone().unwrap();
+    let rejection = envoy.wait_rejection().await;
     assert_eq!(rejection.kind, tollgate_xds::ResourceType::Listener);
     assert!(rejection.error.contains("in use"), "{}", rejection.error);
 }

@@ -171,6 +171,67 @@ async fn redirects_say_where_to_as_gateway_api_defines_it() {
     }
 }
 
+/// Clients of a port that is not the scheme's own write it into `Host`.
+#[tokio::test]
+async fn redirects_name_the_port_that_clients_know_and_not_the_one_that_is_bound() {
+    let redirect = |scheme: Option<&str>, port| ir::Redirect {
+        scheme: scheme.map(ToString::to_string),
+        hostname: None,
+        path: None,
+        port,
+        status: 302,
+    };
+    let cases = [
+        ("/same", redirect(None, None)),
+        ("/other", redirect(None, Some(8443))),
+        ("/http", redirect(None, Some(80))),
+        ("/https", redirect(Some("https"), None)),
+    ];
+    for (port, host, expected) in [
+        (
+            80,
+            "a.example",
+            [
+                "http://a.example/same",
+                "http://a.example:8443/other",
+                "http://a.example/http",
+                "https://a.example/https",
+            ],
+        ),
+        (
+            8080,
+            "a.example:8080",
+            [
+                "http://a.example:8080/same",
+                "http://a.example:8443/other",
+                "http://a.example:80/http",
+                "https://a.example:443/https",
+            ],
+        ),
+    ] {
+        let routes = cases.iter().map(|(path, redirect)| {
+            let action = ir::HttpAction::Redirect(redirect.clone());
+            route(path, prefix(path), action)
+        });
+        let hosts = vec![host_of(routes.collect())];
+        let mut listener = listener(free_port(), hosts);
+        listener.port = port;
+        let bound = listener.bind_port;
+        let _envoy = Envoy::start(&gateway(vec![listener])).await;
+        for ((path, _), expected) in cases.iter().zip(expected) {
+            let client = reqwest::Client::builder().redirect(Policy::none());
+            let request = client.build().unwrap();
+            let request = request.get(format!("http://127.0.0.1:{bound}{path}"));
+            let response = request.header("host", host).send().await.unwrap();
+            assert_eq!(response.headers()["location"], expected);
+        }
+    }
+}
+
+fn host_of(routes: Vec<ir::HttpRoute>) -> ir::VirtualHost {
+    host("*", routes, Vec::new())
+}
+
 #[tokio::test]
 async fn an_invalid_backend_keeps_its_weight_and_answers_500() {
     let up = upstream::start("up", 200).await;

@@ -1,17 +1,19 @@
 //! TLS from clients on real Envoy: which chain a server name selects, what is asked of clients,
 //! what a changed certificate does.
 
+use std::time::Duration;
+
 use crate::support::certs::Authority;
 use crate::support::client::Client;
 use crate::support::envoy::{Envoy, free_port};
-use crate::support::ir::{gateway, host, prefix, route};
+use crate::support::ir::{gateway, host, listener, prefix, route};
 use crate::support::secure::{chain, ending, host_to, https, stream, tls_listener};
 use crate::support::{stream_upstream, upstream};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tollgate_ir as ir;
-use tollgate_xds::ResourceType;
+use tollgate_xds::{ResourceType, Resources, build};
 
 const URL: &str = "https://a.example.com/";
 
@@ -341,6 +343,98 @@ async fn a_chain_that_is_added_or_taken_away_leaves_connections_of_others_open()
     while client.tls("b.example.com").await.is_ok() {
         tokio::task::yield_now().await;
     }
+}
+
+/// A rollout adds what is new before anything refers to it.
+#[tokio::test]
+async fn certificates_may_come_before_the_listener_that_shows_them() {
+    let authority = Authority::new("ca");
+    let up = upstream::start("a", 200).await;
+    let (plain, port) = (free_port(), free_port());
+    let before = gateway(vec![listener(plain, vec![host_to("*", up)])]);
+    let mut after = before.clone();
+    let tls = ending(&authority.certificate(&["a.example.com"]));
+    let chain = https("a.example.com", tls, vec![host_to("*", up)], &[]);
+    after.listeners.push(tls_listener(port, vec![chain]));
+    let mut envoy = Envoy::start(&before).await;
+    let [old, new] = [&before, &after].map(|gateway| build(gateway, &envoy.options));
+    envoy.send_resources(&Resources {
+        secrets: new.secrets.clone(),
+        ..old
+    });
+    envoy.wait_live().await;
+    envoy.send_resources(&new);
+    envoy.wait_live().await;
+    // Envoy has accepted the listener a moment before its workers listen.
+    let client = Client::new(port, &authority.pem);
+    while client.tls("a.example.com").await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(client.get("a.example.com", URL).await.unwrap().0, 200);
+}
+
+#[tokio::test]
+async fn a_broken_certificate_is_told_by_name_and_other_ports_are_served() {
+    let authority = Authority::new("ca");
+    let up = upstream::start("a", 200).await;
+    let good = authority.certificate(&["a.example.com"]);
+    let other = authority.certificate(&["a.example.com"]);
+    let ports = [free_port(), free_port(), free_port()];
+    let with = |broken: &ir::Certificate| {
+        let certificates = [
+            ("default/x", &good),
+            ("default/y", broken),
+            ("default/z", &good),
+        ];
+        let ports = ports.iter().zip(certificates);
+        let listeners = ports.map(|(port, (name, certificate))| {
+            let certificate = ir::Certificate {
+                name: name.to_string(),
+                ..certificate.clone()
+            };
+            let hosts = vec![host_to("*", up)];
+            let chain = https("a.example.com", ending(&certificate), hosts, &[]);
+            let mut listener = tls_listener(*port, vec![chain]);
+            for http in listener.http_mut() {
+                http.name = format!("{}/{port}", http.name);
+            }
+            listener
+        });
+        gateway(listeners.collect())
+    };
+    let start = gateway(vec![listener(free_port(), vec![host_to("*", up)])]);
+    let mut envoy = Envoy::start(&start).await;
+    let broken = ir::Certificate {
+        key_pem: other.key_pem.clone(),
+        ..good.clone()
+    };
+    envoy.send(&with(&broken));
+    let rejection = envoy.wait_rejection().await;
+    assert_eq!(rejection.kind, ResourceType::Secret);
+    assert!(
+        rejection
+            .names
+            .contains(&"certificate/default/y".to_string())
+    );
+    assert!(
+        !rejection.error.contains("PRIVATE KEY"),
+        "{}",
+        rejection.error
+    );
+    let served = async |port: u16| {
+        let client = Client::new(port, &authority.pem);
+        let serving = async {
+            while client.tls("a.example.com").await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let serving = tokio::time::timeout(Duration::from_secs(10), serving);
+        serving.await.is_ok()
+    };
+    assert!(served(ports[0]).await && served(ports[2]).await);
+    envoy.send(&with(&other));
+    envoy.wait_live().await;
+    assert!(served(ports[1]).await);
 }
 
 #[tokio::test]

@@ -12,7 +12,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tollgate_ir as ir;
 use tollgate_xds::{
-    Admin, BootstrapOptions, BuildOptions, Progress, Snapshot, bootstrap, build, serve,
+    Admin, BootstrapOptions, BuildOptions, Progress, Rejection, Resources, Snapshot, bootstrap,
+    build, serve,
 };
 
 /// Longest wait for anything in a test; a loaded machine starts Envoy in seconds.
@@ -98,10 +99,23 @@ impl Envoy {
 
     /// Sends another configuration, without waiting; returns its version.
     pub(crate) fn send(&self, gateway: &ir::Gateway) -> String {
-        let snapshot = self.snapshot(gateway);
+        self.send_resources(&build(gateway, &self.options))
+    }
+
+    /// Sends resources, without waiting; returns their version.
+    pub(crate) fn send_resources(&self, resources: &Resources) -> String {
+        let snapshot = self.snapshots.borrow().update(resources);
         let version = snapshot.version().to_string();
         self.snapshots.send(Arc::new(snapshot)).unwrap();
         version
+    }
+
+    /// Waits until Envoy has refused something.
+    pub(crate) async fn wait_rejection(&self) -> Rejection {
+        let mut progress = self.progress.clone();
+        let wait = progress.wait_for(|progress| progress.rejection.is_some());
+        let progress = tokio::time::timeout(PATIENCE, wait).await.unwrap();
+        progress.unwrap().rejection.clone().unwrap()
     }
 
     /// What is sent for a configuration.
@@ -112,15 +126,19 @@ impl Envoy {
     /// Waits until Envoy has accepted the newest configuration whole.
     pub(crate) async fn wait_live(&mut self) {
         let version = self.snapshots.borrow().version().to_string();
+        let refused = |progress: &Progress| {
+            let rejection = progress.rejection.clone();
+            rejection.filter(|rejection| rejection.version == version)
+        };
         let mut progress = self.progress.clone();
         let wait = progress.wait_for(|progress| {
-            progress.rejection.is_some() || progress.live.as_deref() == Some(&version)
+            refused(progress).is_some() || progress.live.as_deref() == Some(&version)
         });
         let progress = match tokio::time::timeout(PATIENCE, wait).await {
             Ok(progress) => progress.unwrap().clone(),
             Err(_) => panic!("{version} not live: {:?}", self.progress.borrow()),
         };
-        assert_eq!(progress.rejection, None, "{}", self.log());
+        assert_eq!(refused(&progress), None, "{}", self.log());
     }
 
     /// Stops the xDS server; returns when it has stopped.
