@@ -82,7 +82,9 @@ impl BackendTlsPolicies {
                     .iter()
                     .find(|it| !it.lost && it.kind == kind && it.section == section)
                     .map(|it| it.policy.clone());
-                let part = section.as_ref().map_or(String::new(), |it| format!(" {it}"));
+                let part = section
+                    .as_ref()
+                    .map_or(String::new(), |it| format!(" {it}"));
                 match &owner {
                     Some(owner) => {
                         let target = format!("{} {}{part}", kind.1, reference.name);
@@ -131,11 +133,7 @@ impl BackendTlsPolicies {
     }
 
     /// What policies mean of an object, those included that came too late.
-    fn meant(
-        &self,
-        kind: (&str, &str),
-        name: &NamespacedName,
-    ) -> impl Iterator<Item = &Target> {
+    fn meant(&self, kind: (&str, &str), name: &NamespacedName) -> impl Iterator<Item = &Target> {
         let targets = self.targets.get(name).into_iter().flatten();
         targets.filter(move |target| target.kind == kind)
     }

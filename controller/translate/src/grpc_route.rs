@@ -6,7 +6,7 @@
 
 mod matches;
 
-use tollgate_ir::{HttpMatch, Hostname};
+use tollgate_ir::{Hostname, HttpMatch};
 
 use crate::http_route::{RouteDraft, RouteType, RuleParts, RuleSite, same_shape};
 use crate::k8s::{self, grpc, http};
@@ -26,9 +26,7 @@ pub(crate) fn source(route: &k8s::GrpcRoute) -> RouteSource {
         object: ObjectRef::namespaced(KIND.0, KIND.1, &name),
         name,
         generation: route.metadata.generation,
-        hostnames: hostnames
-            .map(|name| Hostname::parse(Some(name)))
-            .collect(),
+        hostnames: hostnames.map(|name| Hostname::parse(Some(name))).collect(),
         parents: parents
             .map(|parent| {
                 let grpc::GrpcRouteParentRefs {
@@ -59,7 +57,8 @@ pub(crate) fn draft(
     route: &k8s::GrpcRoute,
 ) -> RouteDraft {
     let mut draft = RouteDraft::new(RouteType::Grpc);
-    if route.spec.use_default_gateways.is_some() {
+    let all = Some(&grpc::GrpcRouteUseDefaultGateways::All);
+    if route.spec.use_default_gateways.as_ref() == all {
         let field = "spec.useDefaultGateways";
         draft.warnings.push(Problem::ignored(field));
     }

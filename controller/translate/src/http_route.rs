@@ -74,7 +74,8 @@ pub(crate) fn draft(
     route: &k8s::HttpRoute,
 ) -> RouteDraft {
     let mut draft = RouteDraft::new(RouteType::Http);
-    if route.spec.use_default_gateways.is_some() {
+    let all = Some(&k8s::http::HttpRouteUseDefaultGateways::All);
+    if route.spec.use_default_gateways.as_ref() == all {
         let field = "spec.useDefaultGateways";
         draft.warnings.push(Problem::ignored(field));
     }

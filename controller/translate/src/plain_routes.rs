@@ -123,13 +123,13 @@ fn yield_hosts(
     }
 }
 
-fn conflict(
-    hostname: &Hostname,
-    (route_type, rival): (RouteType, &NamespacedName),
-) -> String {
+fn conflict(hostname: &Hostname, (route_type, rival): (RouteType, &NamespacedName)) -> String {
     let other = route_type.other().kind().1;
     format!(
         "host name {} is served by {other} {rival}, which is older; a listener serves a host name to HTTPRoutes or to GRPCRoutes, not to both",
         hostname.domain()
     )
 }
+
+#[cfg(test)]
+mod tests;

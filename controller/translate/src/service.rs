@@ -92,9 +92,11 @@ fn find_port(
         Usage::Http | Usage::Grpc | Usage::Terminated | Usage::Connections => "TCP",
     };
     let ports = || spec?.ports.as_ref()?.iter().find(|it| it.port == port);
-    let ports_of_protocol = spec?.ports.iter().flatten().find(|it| {
-        it.port == port && it.protocol.as_deref().unwrap_or("TCP").eq(wanted)
-    });
+    let ports_of_protocol = spec?
+        .ports
+        .iter()
+        .flatten()
+        .find(|it| it.port == port && it.protocol.as_deref().unwrap_or("TCP").eq(wanted));
     ports_of_protocol.or_else(ports)
 }
 

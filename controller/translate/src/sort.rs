@@ -43,6 +43,8 @@ pub(crate) fn hostname_order(a: &Hostname, b: &Hostname) -> Ordering {
 /// exact among expressions) Envoy Gateway's order stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct MatchPrecedence {
+    /// Whether a GRPCRoute gives names and no expressions; `false` of an HTTPRoute.
+    exact_names: bool,
     /// Of a GRPCRoute; 0 of an HTTPRoute.
     service_chars: usize,
     /// Of a GRPCRoute; 0 of an HTTPRoute.
@@ -54,6 +56,15 @@ pub(crate) struct MatchPrecedence {
     exact_headers: usize,
     query: usize,
     exact_query: usize,
+}
+
+/// How a GRPCRoute names services and methods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// As they are.
+    Exact,
+    /// By expressions.
+    Regex,
 }
 
 // === impl MatchPrecedence ===
@@ -85,8 +96,14 @@ impl MatchPrecedence {
     }
 
     /// Of a match of a GRPCRoute, by what it says of the service and the method.
-    pub(crate) fn of_grpc(service: &str, method: &str, headers: &[HeaderMatch]) -> Self {
+    pub(crate) fn of_grpc(
+        (service, method): (&str, &str),
+        names: Names,
+        headers: &[HeaderMatch],
+    ) -> Self {
+        let given = !service.is_empty() || !method.is_empty();
         Self {
+            exact_names: given && names == Names::Exact,
             service_chars: service.chars().count(),
             method_chars: method.chars().count(),
             headers: headers.len(),

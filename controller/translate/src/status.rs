@@ -266,18 +266,31 @@ impl Problem {
         )
     }
 
-    /// One problem out of several: the first one's reason, and every message once.
+    /// One problem out of several: the first one's reason, and every message once; those beyond
+    /// [`MESSAGE_BYTES_MAX`] are counted.
     pub(crate) fn join(problems: &[Self]) -> Option<Self> {
         let first = problems.first()?;
         let mut messages: Vec<&str> = Vec::new();
+        let mut bytes = 0;
         for problem in problems {
-            if !messages.contains(&problem.message.as_str()) {
-                messages.push(&problem.message);
+            let message = problem.message.as_str();
+            if messages.contains(&message) {
+                continue;
             }
+            bytes += message.len();
+            if bytes > MESSAGE_BYTES_MAX && !messages.is_empty() {
+                let rest = problems.len() - messages.len();
+                let shown = messages.join("; ");
+                return Some(Self::new(first.reason, format!("{shown}; and {rest} more")));
+            }
+            messages.push(message);
         }
         Some(Self::new(first.reason, messages.join("; ")))
     }
 }
+
+/// Longest message that is put together; Kubernetes takes 32 KiB.
+const MESSAGE_BYTES_MAX: usize = 8 * 1024;
 
 /// Condition type: the object is valid and taken.
 pub(crate) const ACCEPTED: &str = "Accepted";

@@ -151,3 +151,37 @@ fn an_unknown_field_is_a_warning_with_its_path() {
         ]
     );
 }
+
+#[test]
+fn routes_below_http_are_read_in_the_versions_of_both_their_ages() {
+    for (kind, versions) in [
+        ("TCPRoute", ["v1", "v1alpha2"]),
+        ("UDPRoute", ["v1", "v1alpha2"]),
+        ("TLSRoute", ["v1", "v1alpha2"]),
+    ] {
+        for version in versions {
+            let object = json!({
+                "apiVersion": format!("gateway.networking.k8s.io/{version}"),
+                "kind": kind,
+                "metadata": {"name": "route"},
+                "spec": {"hostnames": ["a.example"], "rules": [{"backendRefs": [{"name": "web", "port": 80}]}]},
+            });
+            let object = parse_object(object);
+            assert_eq!(object.map(|it| it.group_kind().1), Ok(kind), "{version}");
+        }
+    }
+}
+
+/// Gateway API v1.6.3 has no field that the types lack: its lists may be longer than those of
+/// the version that the types were made from, and nothing holds them to the old length.
+#[test]
+fn a_tls_route_may_have_as_many_host_names_as_the_newest_version_allows() {
+    let names: Vec<String> = (0..1024).map(|index| format!("a{index}.example")).collect();
+    let object = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "TLSRoute",
+        "metadata": {"name": "route"},
+        "spec": {"hostnames": names, "rules": [{"backendRefs": [{"name": "web", "port": 80}]}]},
+    });
+    assert!(parse_object(object).is_ok());
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::references::{self, Backend};
-use super::{BackendTlsPolicies, KIND, Policy};
+use super::{BackendTlsPolicies, KIND, Policy, Target};
 use crate::gateway::GatewayDraft;
 use crate::status::{
     ACCEPTED, AncestorStatus, Condition, ObjectRef, ParentRef, Problem, Statuses, reason,
@@ -24,11 +24,13 @@ pub(crate) fn report(
     if all.policies.is_empty() {
         return;
     }
-    for (name, ancestors) in ancestors(world, all, gateways) {
+    for (name, reach) in reaches(world, all, gateways) {
         let Some(policy) = all.policies.get(name) else {
             continue;
         };
-        let conditions = conditions(policy);
+        let Reach { ancestors, missing } = reach;
+        let missing: Vec<Problem> = missing.into_iter().collect();
+        let conditions = conditions(policy, missing);
         let object = ObjectRef::namespaced(KIND.0, KIND.1, name);
         statuses.entry(object).ancestors = ancestors
             .into_iter()
@@ -42,13 +44,21 @@ pub(crate) fn report(
     }
 }
 
-/// The Gateways with routes that lead to the targets of each policy.
-fn ancestors<'a>(
+/// Where a policy has a say.
+#[derive(Debug, Default)]
+struct Reach {
+    /// Gateways with routes that lead to its targets.
+    ancestors: BTreeSet<ParentRef>,
+    /// Parts that its targets do not have.
+    missing: BTreeSet<Problem>,
+}
+
+fn reaches<'a>(
     world: &World,
     all: &'a BackendTlsPolicies,
     gateways: &[GatewayDraft],
-) -> BTreeMap<&'a NamespacedName, BTreeSet<ParentRef>> {
-    let mut found: BTreeMap<&NamespacedName, BTreeSet<ParentRef>> = BTreeMap::new();
+) -> BTreeMap<&'a NamespacedName, Reach> {
+    let mut found: BTreeMap<&NamespacedName, Reach> = BTreeMap::new();
     for gateway in gateways.iter().filter(|gateway| gateway.object.is_some()) {
         let routes: BTreeSet<&ObjectRef> = gateway
             .listeners
@@ -61,27 +71,53 @@ fn ancestors<'a>(
             .collect();
         for backend in &backends {
             let section = section(world, backend);
-            let concerned = all
-                .meant(backend.kind, &backend.name)
-                .filter(|target| match (&target.section, &section) {
+            for target in all.meant(backend.kind, &backend.name) {
+                let missing = missing(world, backend, target);
+                let concerned = match (&target.section, &section) {
                     (Some(wanted), Some(section)) => wanted == section,
                     (Some(_), None) => backend.kind != service::KIND,
                     (None, _) => true,
-                });
-            for target in concerned {
-                let gateways = found.entry(&target.policy).or_default();
-                gateways.insert(ancestor(&gateway.name));
+                };
+                if concerned || missing.is_some() {
+                    let reach = found.entry(&target.policy).or_default();
+                    reach.ancestors.insert(ancestor(&gateway.name));
+                    reach.missing.extend(missing);
+                }
             }
         }
     }
     found
 }
 
+/// A port that a policy names and the Service does not have.
+fn missing(world: &World, backend: &Backend, target: &Target) -> Option<Problem> {
+    let wanted = target.section.as_ref()?;
+    if backend.kind != service::KIND {
+        return None;
+    }
+    let service = world.services.get(&backend.name)?;
+    let mut ports = service
+        .spec
+        .iter()
+        .flat_map(|spec| spec.ports.iter().flatten());
+    if ports.any(|port| port.name.as_ref() == Some(wanted)) {
+        return None;
+    }
+    Some(Problem::new(
+        reason::TARGET_NOT_FOUND,
+        format!(
+            "spec.targetRefs: Service {} has no port named {wanted}",
+            backend.name
+        ),
+    ))
+}
+
 /// The name of the port that a route uses of a Service.
 fn section(world: &World, backend: &Backend) -> Option<String> {
     let spec = world.services.get(&backend.name)?.spec.as_ref()?;
     let mut ports = spec.ports.iter().flatten();
-    let port = ports.find(|port| backend.kind == service::KIND && Some(port.port) == backend.port)?;
+    let port =
+        ports.find(|port| backend.kind == service::KIND && Some(port.port) == backend.port)?;
     port.name.clone()
 }
 
@@ -95,7 +131,7 @@ fn ancestor(gateway: &NamespacedName) -> ParentRef {
     }
 }
 
-fn conditions(policy: &Policy) -> Vec<Condition> {
+fn conditions(policy: &Policy, mut missing: Vec<Problem>) -> Vec<Condition> {
     let generation = policy.generation;
     let lost: Vec<Problem> = policy
         .lost
@@ -107,6 +143,9 @@ fn conditions(policy: &Policy) -> Vec<Condition> {
         .collect();
     let accepted = match (&policy.validation.tls, Problem::join(&lost)) {
         (_, Some(problem)) if policy.held == 0 => Condition::fails(ACCEPTED, &problem, generation),
+        _ if missing.len() == policy.held && !missing.is_empty() => {
+            Condition::fails(ACCEPTED, &missing.remove(0), generation)
+        }
         (Err(problem), _) => {
             let message = format!("{}; its backends answer with an error", problem.message);
             let problem = Problem::new(problem.reason, message);
@@ -121,6 +160,7 @@ fn conditions(policy: &Policy) -> Vec<Condition> {
     if policy.held > 0 {
         warnings.extend(lost);
     }
+    warnings.extend(missing);
     let mut conditions = vec![
         accepted,
         Condition::resolved_refs(&policy.validation.ref_problems, generation),

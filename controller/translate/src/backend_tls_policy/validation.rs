@@ -53,7 +53,9 @@ fn authorities(
             Some(SYSTEM) => Ok(ir::TrustedCa::System),
             Some(other) if !other.is_empty() => Err(Problem::new(
                 reason::INVALID,
-                format!("spec.validation.wellKnownCACertificates: {other:?} is not known; System is"),
+                format!(
+                    "spec.validation.wellKnownCACertificates: {other:?} is not known; System is"
+                ),
             )),
             _ => Err(Problem::new(
                 reason::INVALID,
@@ -101,24 +103,33 @@ fn server_name(hostname: &str) -> Result<String, Problem> {
 fn alt_names(spec: &Spec) -> Result<Vec<ir::SubjectAltName>, Problem> {
     let names = spec.subject_alt_names.iter().flatten().enumerate();
     names
-        .map(|(index, AltName { hostname, r#type, uri })| {
-            let field = format!("spec.validation.subjectAltNames[{index}]");
-            let missing = |name: &str| {
-                Problem::new(
-                    reason::INVALID,
-                    format!("{field}.{name}: a name of this type needs it"),
-                )
-            };
-            let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-            Ok(match r#type {
-                AltNameType::Hostname => {
-                    let name = given(hostname).ok_or_else(|| missing("hostname"))?;
-                    ir::SubjectAltName::Dns(name.to_ascii_lowercase())
-                }
-                AltNameType::Uri => {
-                    ir::SubjectAltName::Uri(given(uri).ok_or_else(|| missing("uri"))?)
-                }
-            })
-        })
+        .map(
+            |(
+                index,
+                AltName {
+                    hostname,
+                    r#type,
+                    uri,
+                },
+            )| {
+                let field = format!("spec.validation.subjectAltNames[{index}]");
+                let missing = |name: &str| {
+                    Problem::new(
+                        reason::INVALID,
+                        format!("{field}.{name}: a name of this type needs it"),
+                    )
+                };
+                let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+                Ok(match r#type {
+                    AltNameType::Hostname => {
+                        let name = given(hostname).ok_or_else(|| missing("hostname"))?;
+                        ir::SubjectAltName::Dns(name.to_ascii_lowercase())
+                    }
+                    AltNameType::Uri => {
+                        ir::SubjectAltName::Uri(given(uri).ok_or_else(|| missing("uri"))?)
+                    }
+                })
+            },
+        )
         .collect()
 }

@@ -4,7 +4,7 @@ use tollgate_ir::{HttpMatch, PathMatch};
 
 use crate::http_route::{RuleSite, check_regex, header_matches};
 use crate::k8s::grpc;
-use crate::sort::MatchPrecedence;
+use crate::sort::{MatchPrecedence, Names};
 use crate::status::{Problem, reason};
 
 /// A service of any name, in an expression for a path.
@@ -47,15 +47,16 @@ fn translate_one(
     let given = |text: Option<&String>| text.map(String::as_str).unwrap_or_default().to_string();
     let service = given(method.and_then(|method| method.service.as_ref()));
     let name = given(method.and_then(|method| method.method.as_ref()));
-    let is_regex = method.and_then(|method| method.r#type.as_ref())
-        == Some(&grpc::GrpcRouteRulesMatchesMethodType::RegularExpression);
-    let field = format!("{field}.method");
-    let path = if is_regex {
-        regex(&service, &name, &field)?
-    } else {
-        exact(&service, &name, &field)?
+    let names = match method.and_then(|method| method.r#type.as_ref()) {
+        Some(grpc::GrpcRouteRulesMatchesMethodType::RegularExpression) => Names::Regex,
+        Some(grpc::GrpcRouteRulesMatchesMethodType::Exact) | None => Names::Exact,
     };
-    let precedence = MatchPrecedence::of_grpc(&service, &name, &headers);
+    let field = format!("{field}.method");
+    let path = match names {
+        Names::Exact => exact(&service, &name, &field)?,
+        Names::Regex => regex(&service, &name, &field)?,
+    };
+    let precedence = MatchPrecedence::of_grpc((&service, &name), names, &headers);
     Ok((
         precedence,
         HttpMatch {
@@ -118,10 +119,7 @@ mod tests {
             exact("a.B", "Get", "f"),
             Ok(PathMatch::Exact("/a.B/Get".to_string()))
         );
-        assert_eq!(
-            regex("a|b", "Get.*", "f"),
-            whole("/(?:a|b)/(?:Get.*)")
-        );
+        assert_eq!(regex("a|b", "Get.*", "f"), whole("/(?:a|b)/(?:Get.*)"));
         assert_eq!(regex("", "Get", "f"), whole("/[^/]+/(?:Get)"));
     }
 

@@ -18,10 +18,7 @@ pub(crate) struct Backends {
 }
 
 /// The backends of a rule and what it does with them.
-pub(super) fn translate(
-    site: RuleSite<'_>,
-    refs: &[http::HttpRouteRulesBackendRefs],
-) -> Backends {
+pub(super) fn translate(site: RuleSite<'_>, refs: &[http::HttpRouteRulesBackendRefs]) -> Backends {
     let mut problems = Vec::new();
     let mut ref_problems = Vec::new();
     let mut backends = Vec::new();

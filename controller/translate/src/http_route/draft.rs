@@ -123,17 +123,20 @@ impl RouteDraft {
             status: self.route_type.failure_status(),
             reason,
         };
-        let action = match (Problem::join(&problems), filters.redirect, action) {
-            (Some(problem), _, _) => fail(problem.message),
-            (None, Some(redirect), _) => ir::HttpAction::Redirect(redirect),
-            (None, None, Some(action)) => action,
-            (None, None, None) => fail(site.field("backendRefs: there is no backend")),
+        let (action, filters) = match (Problem::join(&problems), filters.redirect, action) {
+            (Some(problem), _, _) => (fail(problem.message), Vec::new()),
+            (None, Some(redirect), _) => (ir::HttpAction::Redirect(redirect), filters.filters),
+            (None, None, Some(action)) => (action, filters.filters),
+            (None, None, None) => {
+                let reason = site.field("backendRefs: there is no backend");
+                (fail(reason), filters.filters)
+            }
         };
         for (position, precedence, matches) in matches {
             let route = ir::HttpRoute {
                 name: site.match_name(position),
                 matches,
-                filters: filters.filters.clone(),
+                filters: filters.clone(),
                 websocket: websocket && matches!(action, ir::HttpAction::Forward(_)),
                 action: action.clone(),
                 timeouts,

@@ -138,7 +138,10 @@ fn translate(filter: &RuleFilter, field: &str) -> Result<Translated, Problem> {
         Kind::ExtensionRef => {
             let written = filter.extension_ref.as_ref();
             let written = written.ok_or_else(|| missing("extensionRef"))?;
-            let what = format!("{} {} of group {}", written.kind, written.name, written.group);
+            let what = format!(
+                "{} {} of group {}",
+                written.kind, written.name, written.group
+            );
             return Err(unsupported(&format!("ExtensionRef to {what}"), field));
         }
         Kind::ExternalAuth => return Err(unsupported("ExternalAuth", field)),

@@ -37,7 +37,10 @@ pub(super) fn translate(
         (None, Some(percent)) => share((*percent, 100), &format!("{field}.percent"))?,
         (Some(fraction), None) => {
             let denominator = fraction.denominator.unwrap_or(DENOMINATOR_DEFAULT);
-            share((fraction.numerator, denominator), &format!("{field}.fraction"))?
+            share(
+                (fraction.numerator, denominator),
+                &format!("{field}.fraction"),
+            )?
         }
         (Some(_), Some(_)) => {
             return Err(Problem::new(

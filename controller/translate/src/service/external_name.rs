@@ -19,8 +19,8 @@ pub(super) fn host(options: &Options, external: &str) -> Result<ir::Host, Proble
             format!("spec.externalName {external:?} {rule}"),
         )
     };
-    let host = parse_host(external.trim_end_matches('.'))
-        .ok_or_else(|| refused("is not a host name"))?;
+    let host =
+        parse_host(external.trim_end_matches('.')).ok_or_else(|| refused("is not a host name"))?;
     if options.standalone().is_some() {
         return Ok(host);
     }
@@ -38,7 +38,7 @@ pub(super) fn host(options: &Options, external: &str) -> Result<ir::Host, Proble
 pub(super) fn tls(host: &ir::Host) -> ir::UpstreamTls {
     ir::UpstreamTls {
         sni: match host {
-            ir::Host::Dns(name) => name.clone(),
+            ir::Host::Dns(name) => name.trim_end_matches('.').to_string(),
             ir::Host::Ip(address) => address.to_string(),
         },
         ca: ir::TrustedCa::System,

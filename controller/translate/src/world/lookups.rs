@@ -36,7 +36,6 @@ impl World {
             .into_iter()
             .flatten()
             .filter_map(|name| self.endpoint_slices.get(name))
-            .map(|slice| &*slice)
     }
 
     /// Every BackendTLSPolicy by its targets.
