@@ -32,7 +32,7 @@ pub fn options(mode: u8) -> Options {
         mode: if mode == 0 {
             Mode::Standalone(standalone)
         } else {
-            Mode::Cluster
+            Mode::Cluster(Default::default())
         },
     }
 }

@@ -12,20 +12,28 @@ mod ai_route;
 mod ai_routes;
 mod ai_rule;
 mod backend;
+mod backend_ref;
+mod backend_tls_policy;
 mod backend_traffic_policy;
 mod base_url;
+mod ca_certificates;
+mod certificate;
 mod compact_ai_route;
 mod consumer;
 mod duration;
+mod fleet;
 mod gateway;
 mod gateway_class;
 mod groups;
+mod grpc_route;
 mod hostname;
 mod http_route;
 mod k8s;
+mod listener_set;
 mod names;
 mod options;
 mod parent;
+mod plain_routes;
 mod provider;
 mod provider_url;
 mod quota_policy;
@@ -34,12 +42,17 @@ mod secret;
 mod service;
 mod sort;
 pub mod status;
+mod stream_route;
 mod token_budget;
 mod world;
 
 pub use base_url::{BaseUrl, BaseUrlError};
+pub use fleet::{
+    FleetAction, FleetAddress, FleetOwner, FleetPort, FleetScope, FleetSpec, FleetState, Transport,
+    is_envoy_alone, json_merge, strategic_merge,
+};
 pub use names::NamespacedName;
-pub use options::{CONTROLLER_NAME, Mode, Options, Standalone};
+pub use options::{CONTROLLER_NAME, Cluster, FleetPlacement, Mode, Options, Standalone};
 pub use status::{ObjectRef, Status, Statuses};
 pub use token_budget::BrokenBudget;
 pub use translate::{Translation, translate};

@@ -8,6 +8,9 @@ use crate::BaseUrl;
 /// The controller name of our own GatewayClass.
 pub const CONTROLLER_NAME: &str = "gateway.tollgate.dev/gatewayclass-controller";
 
+/// Namespace in which the chart installs the controller, unless it is told another.
+const CONTROLLER_NAMESPACE: &str = "tollgate-system";
+
 /// The controller name of Envoy Gateway's classes, which a file may bring unchanged.
 pub(crate) const ENVOY_GATEWAY_CONTROLLER_NAME: &str =
     "gateway.envoyproxy.io/gatewayclass-controller";
@@ -27,9 +30,29 @@ pub struct Options {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// In a cluster, beside other controllers.
-    Cluster,
+    Cluster(Cluster),
     /// On one machine, from files; every object is ours.
     Standalone(Standalone),
+}
+
+/// Settings of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// Namespace of the controller.
+    pub namespace: String,
+    /// Where proxies run.
+    pub placement: FleetPlacement,
+}
+
+/// In which namespace the proxies of a Gateway run. Those of all Gateways of a class
+/// (`mergeGateways`) always run in the controller's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FleetPlacement {
+    /// In that of the Gateway.
+    #[default]
+    GatewayNamespace,
+    /// In that of the controller.
+    ControllerNamespace,
 }
 
 /// Settings of a machine of our own.
@@ -49,6 +72,17 @@ const PRIVILEGED_PORT_SHIFT: u16 = 10_000;
 /// The first port that anybody may bind.
 const UNPRIVILEGED_PORT_MIN: u16 = 1_024;
 
+// === impl Cluster ===
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            namespace: CONTROLLER_NAMESPACE.to_string(),
+            placement: FleetPlacement::default(),
+        }
+    }
+}
+
 // === impl Options ===
 
 impl Options {
@@ -56,16 +90,24 @@ impl Options {
     /// between them, and the proxy runs without privileges.
     pub(crate) fn bind_port(&self, port: u16) -> u16 {
         match self.mode {
-            Mode::Cluster if port < UNPRIVILEGED_PORT_MIN => port + PRIVILEGED_PORT_SHIFT,
-            Mode::Cluster | Mode::Standalone(_) => port,
+            Mode::Cluster(_) if port < UNPRIVILEGED_PORT_MIN => port + PRIVILEGED_PORT_SHIFT,
+            Mode::Cluster(_) | Mode::Standalone(_) => port,
         }
     }
 
     /// The settings of a machine of our own, if this is one.
     pub(crate) fn standalone(&self) -> Option<&Standalone> {
         match &self.mode {
-            Mode::Cluster => None,
+            Mode::Cluster(_) => None,
             Mode::Standalone(standalone) => Some(standalone),
+        }
+    }
+
+    /// The settings of a cluster, if this is one.
+    pub(crate) fn cluster(&self) -> Option<&Cluster> {
+        match &self.mode {
+            Mode::Cluster(cluster) => Some(cluster),
+            Mode::Standalone(_) => None,
         }
     }
 }

@@ -7,8 +7,9 @@ use tollgate_bundle::{Budget, Consumer};
 use tollgate_ir::{Gateway, Ir, Listener};
 
 use crate::{
-    Options, Statuses, World, ai_routes, backend, backend_traffic_policy::TrafficPolicies,
-    consumer, gateway, gateway_class, http_route, provider_url,
+    FleetSpec, Options, Statuses, World, ai_routes, backend, backend_tls_policy,
+    backend_traffic_policy::TrafficPolicies, consumer, fleet, gateway, gateway_class, listener_set,
+    plain_routes, provider_url, stream_route,
 };
 
 /// What a snapshot means.
@@ -18,6 +19,10 @@ pub struct Translation {
     pub ir: Ir,
     /// What each object is told.
     pub statuses: Statuses,
+    /// The proxies that there shall be, by Gateway (`namespace/name`) or class; none on a machine
+    /// of our own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fleets: BTreeMap<String, FleetSpec>,
 }
 
 /// Translates a snapshot. Cannot fail: what is wrong with an object is in its status.
@@ -29,21 +34,30 @@ pub fn translate(world: &World, options: &Options) -> Translation {
     let consumers = consumer::translate(world, &mut statuses);
     let mut drafts = gateway::drafts(world, options);
     let mut policies = TrafficPolicies::new(world, &drafts, options);
-    http_route::translate((world, options), &mut drafts, &mut policies, &mut statuses);
+    plain_routes::translate((world, options), &mut drafts, &mut policies, &mut statuses);
     let budgets = ai_routes::translate((world, options), &mut drafts, &mut policies, &mut statuses);
+    stream_route::translate((world, options), &mut drafts, &mut statuses);
     policies.report(options, &mut statuses);
+    backend_tls_policy::report(world, &drafts, options, &mut statuses);
     gateway::report(&drafts, options, &mut statuses);
-    let gateways = drafts
+    listener_set::report_lost(world, options, &drafts, &mut statuses);
+    let mut asked = Vec::new();
+    let gateways: BTreeMap<String, Gateway> = drafts
+        .into_drafts()
         .into_iter()
         .map(|draft| {
             let name = draft.name.to_string();
+            asked.push((draft.name.clone(), draft.infrastructure.clone()));
             let listeners = gateway::assemble(draft, options);
             (name, build_gateway(listeners, &consumers, &budgets))
         })
         .collect();
+    let wishes = fleet::wishes(asked, &gateways);
+    let fleets = fleet::translate((world, options), &wishes, &mut statuses);
     Translation {
         ir: Ir { gateways },
         statuses,
+        fleets,
     }
 }
 

@@ -4,7 +4,7 @@ mod lookups;
 
 mod objects;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tollgate_crds::envoy_ai_gateway::{
@@ -19,7 +19,7 @@ use tollgate_crds::{envoy_ai_gateway, envoy_gateway, tollgate};
 
 use lookups::Lookups;
 
-use crate::{BrokenBudget, NamespacedName, ObjectRef, k8s};
+use crate::{BrokenBudget, FleetState, NamespacedName, ObjectRef, k8s};
 
 pub(crate) use objects::Objects;
 
@@ -40,6 +40,8 @@ pub struct World {
     pub(crate) consumers: Objects<Consumer>,
     pub(crate) endpoint_slices: Objects<k8s::EndpointSlice>,
     pub(crate) envoy_proxies: Objects<EnvoyProxy>,
+    /// What is known of the fleets' objects, by their namespace and name.
+    pub(crate) fleets_seen: BTreeMap<NamespacedName, FleetState>,
     pub(crate) gateway_classes: Objects<k8s::GatewayClass, String>,
     pub(crate) gateways: Objects<k8s::Gateway>,
     pub(crate) grpc_routes: Objects<k8s::GrpcRoute>,
@@ -149,6 +151,19 @@ impl World {
 }
 
 impl World {
+    /// Notes what is known of a fleet's objects, by the fleet's namespace and name (the label
+    /// `app.kubernetes.io/instance`); `None`: there are none. Whether the snapshot is another now.
+    pub fn note_fleet(&mut self, name: NamespacedName, state: Option<FleetState>) -> bool {
+        if self.fleets_seen.get(&name) == state.as_ref() {
+            return false;
+        }
+        match state {
+            Some(state) => self.fleets_seen.insert(name, state),
+            None => self.fleets_seen.remove(&name),
+        };
+        true
+    }
+
     /// Notes a document that is meant to be a TokenBudget and cannot be one: what it applies to
     /// refuses.
     pub fn insert_broken_budget(&mut self, budget: BrokenBudget) {

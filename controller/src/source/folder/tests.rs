@@ -140,7 +140,7 @@ fn translated(loaded: &Loaded) -> tollgate_translate::Translation {
     let options = tollgate_translate::Options {
         controller_name: tollgate_translate::CONTROLLER_NAME.to_string(),
         cluster_domain: "cluster.local".to_string(),
-        mode: tollgate_translate::Mode::Cluster,
+        mode: tollgate_translate::Mode::Cluster(tollgate_translate::Cluster::default()),
     };
     tollgate_translate::translate(&loaded.world, &options)
 }

@@ -19,7 +19,7 @@ pub struct PodSettings {
     /// More labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// PodSecurityContext, instead of ours.
+    /// PodSecurityContext, over ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security_context: Option<Open>,
     /// Affinity.
@@ -58,7 +58,7 @@ pub struct ContainerSettings {
     /// ResourceRequirements, instead of ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Open>,
-    /// SecurityContext, instead of ours.
+    /// SecurityContext, over ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security_context: Option<Open>,
     /// Image, instead of Tollgate's.

@@ -1,0 +1,272 @@
+//! The EnvoyProxies that GatewayClasses and Gateways refer to.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use tollgate_crds::envoy_gateway::envoy_proxy::ProxyMergeType;
+use tollgate_crds::envoy_gateway::{EnvoyProxy, EnvoyProxySpec};
+use tollgate_crds::{Object, parse_object};
+
+use super::ignored::{Role, ignored};
+use super::{Wish, json_merge, strategic_merge};
+use crate::options::{Cluster, FleetPlacement};
+use crate::status::{
+    ACCEPTED, AncestorStatus, Condition, ObjectRef, ParentRef, Problem, Statuses, reason,
+};
+use crate::{NamespacedName, Options, World, gateway_class, groups};
+
+/// Gateway API, PolicyStatus: ancestors that a status can name.
+const ANCESTORS_MAX: usize = 16;
+
+/// The EnvoyProxies in use, or why one is not.
+#[derive(Default)]
+pub(super) struct Parameters<'a> {
+    classes: BTreeMap<&'a str, Result<Option<&'a EnvoyProxy>, Problem>>,
+    gateways: BTreeMap<NamespacedName, Result<Option<&'a EnvoyProxy>, Problem>>,
+    /// Who refers to each, in order.
+    users: BTreeMap<NamespacedName, Vec<(ParentRef, Role)>>,
+}
+
+// === impl Parameters ===
+
+impl<'a> Parameters<'a> {
+    /// Follows the references of every class of ours and of every Gateway.
+    pub(super) fn read(
+        (world, options, cluster): (&'a World, &Options, &Cluster),
+        wishes: &[Wish<'_>],
+    ) -> Self {
+        let mut parameters = Self::default();
+        for (name, class) in &world.gateway_classes {
+            if !gateway_class::manages(world, options, name) {
+                continue;
+            }
+            let found = class.spec.parameters_ref.as_ref().map(|reference| {
+                let namespace = reference.namespace.as_deref();
+                follow(
+                    world,
+                    (&reference.group, &reference.kind),
+                    (namespace, &reference.name),
+                )
+            });
+            let found = found.transpose();
+            if let Ok(Some(proxy)) = found {
+                parameters.note_user(proxy, class_ref(name), Role::Class);
+            }
+            parameters.classes.insert(name, found);
+        }
+        for wish in wishes {
+            parameters.read_gateway((world, cluster), wish);
+        }
+        parameters
+    }
+
+    fn read_gateway(&mut self, (world, cluster): (&'a World, &Cluster), wish: &Wish<'_>) {
+        let found = wish.infrastructure.parameters.as_ref().map(|reference| {
+            let namespace = Some(wish.gateway.namespace.as_str());
+            let names = (namespace, reference.name.as_str());
+            let found = follow(world, (&reference.group, &reference.kind), names)?;
+            may_say(cluster, &wish.gateway).map(|()| found)
+        });
+        let found = found.transpose();
+        if let Ok(Some(proxy)) = found {
+            let role = match self.merges(class_of(world, &wish.gateway)) {
+                true => Role::MergedGateway,
+                false => Role::Gateway,
+            };
+            self.note_user(proxy, gateway_ref(&wish.gateway), role);
+        }
+        self.gateways.insert(wish.gateway.clone(), found);
+    }
+
+    fn note_user(&mut self, proxy: &EnvoyProxy, user: ParentRef, role: Role) {
+        let name = crate::world::key(&proxy.metadata);
+        self.users.entry(name).or_default().push((user, role));
+    }
+
+    /// Why the reference of a class leads nowhere.
+    pub(super) fn class_problem(&self, class: &str) -> Option<&Problem> {
+        self.classes.get(class)?.as_ref().err()
+    }
+
+    /// Classes whose references lead nowhere.
+    pub(super) fn broken_classes(&self) -> impl Iterator<Item = (&str, &Problem)> {
+        let classes = self.classes.iter();
+        classes.filter_map(|(name, found)| Some((*name, found.as_ref().err()?)))
+    }
+
+    /// Why the reference of a Gateway leads nowhere.
+    pub(super) fn gateway_problem(&self, gateway: &NamespacedName) -> Option<&Problem> {
+        self.gateways.get(gateway)?.as_ref().err()
+    }
+
+    /// Whether all Gateways of a class share a fleet.
+    pub(super) fn merges(&self, class: &str) -> bool {
+        let proxy = self.of_class(class);
+        proxy.is_some_and(|proxy| proxy.spec.merge_gateways == Some(true))
+    }
+
+    fn of_class(&self, class: &str) -> Option<&'a EnvoyProxy> {
+        self.classes.get(class)?.as_ref().ok().copied().flatten()
+    }
+
+    /// The EnvoyProxy in effect for all Gateways of a class.
+    pub(super) fn for_class(&self, class: &str) -> EnvoyProxySpec {
+        self.of_class(class)
+            .map(|proxy| proxy.spec.clone())
+            .unwrap_or_default()
+    }
+
+    /// The EnvoyProxy in effect for a Gateway: its own, that of its class, or both merged.
+    ///
+    /// # Errors
+    /// When what they are together breaks a rule of the kind.
+    pub(super) fn for_gateway(
+        &self,
+        gateway: &NamespacedName,
+        class: &str,
+    ) -> Result<EnvoyProxySpec, Problem> {
+        let own = self.gateways.get(gateway);
+        let own = own.and_then(|found| found.as_ref().ok().copied().flatten());
+        match (self.of_class(class), own) {
+            (Some(base), Some(own)) => merged(base, own),
+            (Some(only), None) | (None, Some(only)) => Ok(only.spec.clone()),
+            (None, None) => Ok(EnvoyProxySpec::default()),
+        }
+    }
+
+    /// Tells the EnvoyProxies who uses them, and which of their fields have no effect.
+    pub(super) fn report(&self, options: &Options, statuses: &mut Statuses) {
+        for proxy in self.proxies() {
+            let name = crate::world::key(&proxy.metadata);
+            let generation = proxy.metadata.generation;
+            let users = self.users.get(&name).map(Vec::as_slice).unwrap_or_default();
+            let object = ObjectRef::namespaced(groups::ENVOY_GATEWAY, "EnvoyProxy", &name);
+            let ancestors = users.iter().take(ANCESTORS_MAX).map(|(user, role)| {
+                let message = "the proxies are run as it says";
+                let mut conditions = vec![Condition::holds(
+                    ACCEPTED,
+                    reason::ACCEPTED,
+                    message,
+                    generation,
+                )];
+                let ignored = ignored(&proxy.spec, *role);
+                let problems: Vec<Problem> = ignored.iter().map(Problem::ignored).collect();
+                conditions.extend(Condition::warning(&problems, generation));
+                AncestorStatus {
+                    ancestor_ref: user.clone(),
+                    controller_name: options.controller_name.clone(),
+                    conditions,
+                }
+            });
+            statuses.entry(object).ancestors = ancestors.collect();
+        }
+    }
+
+    /// Every EnvoyProxy that somebody uses; one that several use comes as often.
+    fn proxies(&self) -> impl Iterator<Item = &'a EnvoyProxy> {
+        let found = self.classes.values().chain(self.gateways.values());
+        found.filter_map(|it| it.as_ref().ok().copied().flatten())
+    }
+}
+
+/// An EnvoyProxy can put any volume and any container into its pods: in the controller's namespace
+/// it would reach the controller's Secrets, the authority's key among them.
+fn may_say(cluster: &Cluster, gateway: &NamespacedName) -> Result<(), Problem> {
+    let shares = cluster.placement == FleetPlacement::ControllerNamespace
+        && gateway.namespace != cluster.namespace;
+    if !shares {
+        return Ok(());
+    }
+    Err(Problem::new(
+        reason::INVALID_PARAMETERS,
+        format!(
+            "parametersRef: proxies run in namespace {}, where a Gateway of namespace {} cannot say how; its GatewayClass can",
+            cluster.namespace, gateway.namespace
+        ),
+    ))
+}
+
+/// Name of the class of a Gateway.
+pub(super) fn class_of<'a>(world: &'a World, gateway: &NamespacedName) -> &'a str {
+    let object = world.gateways.get(gateway);
+    object.map_or("", |it| it.spec.gateway_class_name.as_str())
+}
+
+fn follow<'a>(
+    world: &'a World,
+    (group, kind): (&str, &str),
+    (namespace, name): (Option<&str>, &str),
+) -> Result<&'a EnvoyProxy, Problem> {
+    let problem = |message| Problem::new(reason::INVALID_PARAMETERS, message);
+    if (group, kind) != (groups::ENVOY_GATEWAY, "EnvoyProxy") {
+        return Err(problem(format!(
+            "parametersRef: {group}/{kind} cannot say how proxies are run; EnvoyProxy of {} can",
+            groups::ENVOY_GATEWAY
+        )));
+    }
+    let Some(namespace) = namespace else {
+        return Err(problem(format!(
+            "parametersRef.namespace is required: EnvoyProxy {name} is in one"
+        )));
+    };
+    let name = NamespacedName::new(namespace, name);
+    world.envoy_proxies.get(&name).ok_or_else(|| {
+        problem(format!(
+            "parametersRef: EnvoyProxy {name} does not exist, or cannot be read"
+        ))
+    })
+}
+
+/// The EnvoyProxy of a Gateway over that of its class.
+fn merged(base: &EnvoyProxy, own: &EnvoyProxy) -> Result<EnvoyProxySpec, Problem> {
+    let merge = match own.spec.merge_type {
+        None | Some(ProxyMergeType::Replace) => return Ok(own.spec.clone()),
+        Some(ProxyMergeType::StrategicMerge) => strategic_merge,
+        Some(ProxyMergeType::JSONMerge) => json_merge,
+    };
+    let (base_name, own_name) = (
+        crate::world::key(&base.metadata),
+        crate::world::key(&own.metadata),
+    );
+    let mut spec = as_json(&base.spec);
+    merge(&mut spec, &as_json(&own.spec));
+    let whole = json!({
+        "apiVersion": format!("{}/v1alpha1", groups::ENVOY_GATEWAY),
+        "kind": "EnvoyProxy",
+        "metadata": {"namespace": own_name.namespace, "name": own_name.name},
+        "spec": spec,
+    });
+    let problem = |message: String| {
+        let message = format!("EnvoyProxy {own_name} merged into {base_name}: {message}");
+        Problem::new(reason::INVALID_PARAMETERS, message)
+    };
+    match parse_object(whole) {
+        Ok(Object::EnvoyProxy(proxy)) => Ok(proxy.spec),
+        Ok(_) => Err(problem("is not an EnvoyProxy".to_string())),
+        Err(error) => Err(problem(error.to_string())),
+    }
+}
+
+/// Always has a form: its maps have texts for keys. What is none stands for what says nothing.
+fn as_json(spec: &EnvoyProxySpec) -> Value {
+    serde_json::to_value(spec).unwrap_or_default()
+}
+
+fn class_ref(name: &str) -> ParentRef {
+    ParentRef {
+        group: Some(groups::GATEWAY_API.to_string()),
+        kind: Some("GatewayClass".to_string()),
+        name: name.to_string(),
+        ..ParentRef::default()
+    }
+}
+
+fn gateway_ref(name: &NamespacedName) -> ParentRef {
+    ParentRef {
+        group: Some(groups::GATEWAY_API.to_string()),
+        kind: Some("Gateway".to_string()),
+        namespace: Some(name.namespace.clone()),
+        name: name.name.clone(),
+        ..ParentRef::default()
+    }
+}
