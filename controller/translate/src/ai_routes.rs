@@ -9,7 +9,7 @@ use tollgate_ir::{self as ir, Hostname};
 
 use crate::ai_rule::{by_precedence, refuse_backend};
 use crate::backend_traffic_policy::{Effect, TrafficPolicies};
-use crate::gateway::GatewayDraft;
+use crate::gateway::{GatewayDraft, Gateways};
 use crate::parent::{Attachment, RouteSource, attach, listener_mut, statuses as parent_statuses};
 use crate::quota_policy::Quotas;
 use crate::sort::age_order;
@@ -53,7 +53,7 @@ pub(crate) struct AttachedAiRoute {
 /// Places all AI routes; gives the definitions of their budgets, by id.
 pub(crate) fn translate<'w>(
     (world, options): (&'w World, &Options),
-    gateways: &mut [GatewayDraft],
+    gateways: &mut Gateways,
     traffic: &mut TrafficPolicies<'w>,
     statuses: &mut Statuses,
 ) -> BTreeMap<String, Budget> {

@@ -80,8 +80,8 @@ pub(crate) fn key_pair(
         str::from_utf8(bytes).map_err(|_| rule(&format!("key {entry} is not text")))
     };
     let (chain_pem, key_pem) = (entry(CERTIFICATE_ENTRY)?, entry(KEY_ENTRY)?);
-    let leaf = pem::leaf(chain_pem)
-        .map_err(|error| rule(&format!("key {CERTIFICATE_ENTRY}: {error}")))?;
+    let leaf =
+        pem::leaf(chain_pem).map_err(|error| rule(&format!("key {CERTIFICATE_ENTRY}: {error}")))?;
     key::check(key_pem, &leaf.public_key)
         .map_err(|error| rule(&format!("key {KEY_ENTRY}: {error}")))?;
     Ok(KeyPair {

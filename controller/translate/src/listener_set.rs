@@ -6,6 +6,7 @@ mod convert;
 mod status;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 pub(crate) use status::{report, report_lost};
 
@@ -23,6 +24,8 @@ pub(crate) struct ListenerSetDraft {
     pub(crate) name: NamespacedName,
     pub(crate) object: ObjectRef,
     pub(crate) generation: Option<i64>,
+    /// Places of its listeners in [`GatewayDraft::listeners`].
+    pub(crate) listeners: Range<usize>,
     /// Why none of its listeners is served; `None` leaves it to each of them.
     pub(crate) refusal: Option<Problem>,
 }
@@ -76,6 +79,7 @@ impl<'a> ListenerSets<'a> {
                 );
                 Problem::new(reason::NOT_ALLOWED, message)
             });
+            let start = draft.listeners.len();
             if allows {
                 let owner = Owner {
                     kind: KIND,
@@ -92,6 +96,7 @@ impl<'a> ListenerSets<'a> {
             draft.listener_sets.push(ListenerSetDraft {
                 object: ObjectRef::namespaced(KIND.0, KIND.1, &name),
                 generation: set.metadata.generation,
+                listeners: start..draft.listeners.len(),
                 refusal,
                 name,
             });

@@ -2,13 +2,13 @@
 //!
 //! Shared by every kind of route, plain or AI.
 
+mod refusal;
+
 use tollgate_ir::Hostname;
 
-use crate::gateway::{GatewayDraft, Gateways, ListenerDraft, ListenerIndex, Refusal};
+use crate::gateway::{GatewayDraft, Gateways, ListenerDraft, ListenerIndex};
 use crate::hostname::intersections;
-use crate::status::{
-    ACCEPTED, Condition, ObjectRef, ParentRef, ParentStatus, Problem, reason,
-};
+use crate::status::{ACCEPTED, Condition, ObjectRef, ParentRef, ParentStatus, Problem, reason};
 use crate::{NamespacedName, Options, World, groups};
 
 /// A route as far as attaching goes.
@@ -179,7 +179,7 @@ fn places(
         })
         .collect();
     if allowed.is_empty() {
-        return Err(not_allowed(&parent, &named, route));
+        return Err(refusal::not_allowed(&parent, &named, route));
     }
     let places: Vec<Place> = allowed
         .iter()
@@ -199,7 +199,7 @@ fn places(
         })
         .collect();
     if places.is_empty() {
-        return Err(no_common_hostname(&parent, &allowed, route));
+        return Err(refusal::no_common_hostname(&parent, &allowed, route));
     }
     Ok(places)
 }
@@ -218,13 +218,11 @@ fn named_listeners(parent: &Parent<'_>) -> Result<Vec<usize>, Problem> {
     } = parent.reference;
     let named: Vec<(usize, &ListenerDraft)> = parent
         .draft
-        .listeners
-        .iter()
-        .enumerate()
+        .range_of(parent.set)
+        .filter_map(|index| Some((index, parent.draft.listeners.get(index)?)))
         .filter(|(_, listener)| {
             let section = section_name.as_ref();
-            listener.set == parent.set
-                && section.is_none_or(|name| *name == listener.section)
+            section.is_none_or(|name| *name == listener.section)
                 && port.is_none_or(|port| port == i32::from(listener.port))
         })
         .collect();
@@ -236,29 +234,7 @@ fn named_listeners(parent: &Parent<'_>) -> Result<Vec<usize>, Problem> {
     if !taking.is_empty() {
         return Ok(taking);
     }
-    let mut wanted = String::new();
-    if let Some(name) = section_name {
-        wanted.push_str(&format!(" with sectionName {name:?}"));
-    }
-    if let Some(port) = port {
-        wanted.push_str(&format!(" with port {port}"));
-    }
-    let set = parent.set.and_then(|set| parent.draft.listener_sets.get(set));
-    let refused = set.and_then(|set| set.refusal.as_ref());
-    let refusals: Vec<&str> = named
-        .iter()
-        .filter_map(|(_, listener)| listener.refusal.as_ref().map(Refusal::problem))
-        .chain(refused)
-        .map(|problem| problem.message.as_str())
-        .collect();
-    let parent = parent.describe();
-    let message = if refusals.is_empty() {
-        format!("{parent} has no listener{wanted}")
-    } else {
-        let refusals = refusals.join("; ");
-        format!("{parent} serves no listener{wanted}: {refusals}")
-    };
-    Err(Problem::new(reason::NO_MATCHING_PARENT, message))
+    Err(refusal::no_listener(parent, &named))
 }
 
 /// An AI route stands for the HTTPRoutes that Envoy AI Gateway makes of it, so a listener that
@@ -272,54 +248,6 @@ fn takes_kind(listener: &ListenerDraft, route: &ObjectRef) -> bool {
         let is_http = kind.group == groups::GATEWAY_API && kind.kind == "HTTPRoute";
         (is_ai && is_http) || (kind.group == route.group && kind.kind == route.kind)
     })
-}
-
-fn not_allowed(parent: &Parent<'_>, named: &[usize], route: &RouteSource) -> Problem {
-    let listeners: Vec<String> = named
-        .iter()
-        .filter_map(|index| parent.draft.listeners.get(*index))
-        .map(|listener| {
-            if takes_kind(listener, &route.object) {
-                format!(
-                    "listener {} takes routes {}",
-                    listener.name,
-                    listener.allowed.describe()
-                )
-            } else {
-                format!(
-                    "listener {} does not take kind {}",
-                    listener.name, route.object.kind
-                )
-            }
-        })
-        .collect();
-    Problem::new(
-        reason::NOT_ALLOWED_BY_LISTENERS,
-        format!(
-            "{} does not take this route of namespace {}: {}",
-            parent.describe(),
-            route.name.namespace,
-            listeners.join("; ")
-        ),
-    )
-}
-
-fn no_common_hostname(parent: &Parent<'_>, allowed: &[usize], route: &RouteSource) -> Problem {
-    let own: Vec<String> = route.hostnames.iter().map(Hostname::domain).collect();
-    let theirs: Vec<String> = allowed
-        .iter()
-        .filter_map(|index| parent.draft.listeners.get(*index))
-        .map(|listener| format!("{} ({})", listener.hostname.domain(), listener.name))
-        .collect();
-    Problem::new(
-        reason::NO_MATCHING_LISTENER_HOSTNAME,
-        format!(
-            "spec.hostnames [{}] has nothing in common with the host names of {}: {}",
-            own.join(", "),
-            parent.describe(),
-            theirs.join(", ")
-        ),
-    )
 }
 
 // === impl Parent ===

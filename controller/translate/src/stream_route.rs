@@ -99,7 +99,8 @@ impl Outcome {
                     owner.namespace.as_deref().unwrap_or_default(),
                     owner.name,
                 );
-                self.warnings.push(Problem::new(reason::CONFLICTED, message));
+                self.warnings
+                    .push(Problem::new(reason::CONFLICTED, message));
             }
         }
     }

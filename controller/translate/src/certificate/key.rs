@@ -3,9 +3,7 @@
 
 use x509_parser::pem::Pem;
 
-use super::der::{
-    BIT_STRING, Der, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, magnitude,
-};
+use super::der::{BIT_STRING, Der, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, magnitude};
 use super::pem::PublicKey;
 
 /// `rsaEncryption`, 1.2.840.113549.1.1.1
@@ -27,7 +25,7 @@ const PKCS8_PUBLIC_KEY: u8 = 0x81;
 
 /// What a private key says about itself.
 #[derive(Debug)]
-struct PrivateKey<'a> {
+pub(super) struct PrivateKey<'a> {
     algorithm: &'a [u8],
     /// Modulus of RSA.
     modulus: Option<&'a [u8]>,
@@ -77,7 +75,8 @@ fn key_block(text: &str) -> Result<Pem, String> {
     Err("holds no private key in PEM".to_string())
 }
 
-fn read(pem: &Pem) -> Option<PrivateKey<'_>> {
+/// What is in a block with a key; `None` where that cannot be told.
+pub(super) fn read(pem: &Pem) -> Option<PrivateKey<'_>> {
     let body = Der::new(&pem.contents).expect(SEQUENCE)?;
     match pem.label.as_str() {
         "RSA PRIVATE KEY" => read_rsa(body),
@@ -128,9 +127,7 @@ fn read_pkcs8(body: &[u8]) -> Option<PrivateKey<'_>> {
         _ => Some(PrivateKey {
             algorithm,
             modulus: None,
-            public: fields
-                .find(PKCS8_PUBLIC_KEY)
-                .and_then(|bits| bits.get(1..)),
+            public: fields.find(PKCS8_PUBLIC_KEY).and_then(|bits| bits.get(1..)),
         }),
     }
 }

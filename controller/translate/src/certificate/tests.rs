@@ -1,18 +1,20 @@
 //! Certificates and keys made for these tests, each with `openssl req -x509 -nodes`.
 
+use proptest::prelude::*;
 use tollgate_ir::Hostname;
+use x509_parser::pem::Pem;
 
 use super::{key, pem};
 
-macro_rules! file {
+macro_rules! example {
     ($name:literal) => {
         include_str!(concat!("../../testdata/certificates/", $name, ".pem"))
     };
 }
 
-const WEB: &str = file!("web.crt");
-const WEB_KEY: &str = file!("web.key");
-const API: &str = file!("api.crt");
+const WEB: &str = example!("web.crt");
+const WEB_KEY: &str = example!("web.key");
+const API: &str = example!("api.crt");
 
 /// Checks a certificate with a key.
 fn check(chain: &str, key: &str) -> Result<(), String> {
@@ -23,10 +25,10 @@ fn check(chain: &str, key: &str) -> Result<(), String> {
 fn a_key_of_any_encoding_belongs_to_its_certificate() {
     for (chain, key) in [
         (WEB, WEB_KEY),
-        (WEB, file!("web.sec1.key")),
-        (file!("rsa.crt"), file!("rsa.key")),
-        (file!("rsa.crt"), file!("rsa.pkcs1.key")),
-        (file!("ed.crt"), file!("ed.key")),
+        (WEB, example!("web.sec1.key")),
+        (example!("rsa.crt"), example!("rsa.key")),
+        (example!("rsa.crt"), example!("rsa.pkcs1.key")),
+        (example!("ed.crt"), example!("ed.key")),
     ] {
         assert_eq!(check(chain, key), Ok(()), "{chain}{key}");
     }
@@ -40,9 +42,9 @@ fn a_key_of_any_encoding_belongs_to_its_certificate() {
 fn a_key_of_another_certificate_is_refused() {
     let mismatch = Err("is not the key of the certificate".to_string());
     assert_eq!(check(API, WEB_KEY), mismatch);
-    assert_eq!(check(API, file!("web.sec1.key")), mismatch);
-    assert_eq!(check(WEB, file!("rsa.key")), mismatch);
-    assert_eq!(check(file!("rsa.crt"), file!("ed.key")), mismatch);
+    assert_eq!(check(API, example!("web.sec1.key")), mismatch);
+    assert_eq!(check(WEB, example!("rsa.key")), mismatch);
+    assert_eq!(check(example!("rsa.crt"), example!("ed.key")), mismatch);
 }
 
 #[test]
@@ -51,8 +53,12 @@ fn a_key_that_the_proxy_does_not_take_is_refused() {
         let error = check(chain, key).unwrap_err();
         assert!(error.contains(rule), "{error}");
     };
-    refused(file!("old.crt"), file!("old.key"), "RSA key of 1024 bits");
-    refused(file!("k1.crt"), file!("k1.key"), "curve");
+    refused(
+        example!("old.crt"),
+        example!("old.key"),
+        "RSA key of 1024 bits",
+    );
+    refused(example!("k1.crt"), example!("k1.key"), "curve");
     refused(WEB, "hello world", "no private key");
     refused(WEB, WEB, "no private key");
     let encrypted = WEB_KEY.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
@@ -96,5 +102,29 @@ fn lengths_that_lie_are_no_values() {
     ] {
         assert!(Der::new(bytes).next().is_none(), "{bytes:?}");
     }
-    assert_eq!(Der::new(&[0x02, 0x81, 0x01, 0x07]).next(), Some((0x02, &[7][..])));
+    assert_eq!(
+        Der::new(&[0x02, 0x81, 0x01, 0x07]).next(),
+        Some((0x02, &[7][..]))
+    );
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_key_holds_is_read_or_refused(
+        label in prop_oneof![Just("PRIVATE KEY"), Just("EC PRIVATE KEY"), Just("RSA PRIVATE KEY")],
+        mut contents in prop::collection::vec(any::<u8>(), 0..200),
+        sequence in any::<bool>(),
+    ) {
+        if sequence && contents.len() >= 2 {
+            contents[0] = 0x30;
+            contents[1] = u8::try_from(contents.len() - 2).unwrap() & 0x7f;
+        }
+        let _ = key::read(&Pem { label: label.to_string(), contents });
+    }
+
+    #[test]
+    fn whatever_a_chain_is_it_is_read_or_refused(text in ".{0,300}") {
+        let _ = pem::leaf(&text);
+        let _ = pem::leaf(&format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----"));
+    }
 }

@@ -46,9 +46,10 @@ pub(crate) fn upward(name: &Hostname) -> impl Iterator<Item = Hostname> + use<> 
         .map(|(at, _)| at)
         .filter(|at| *at >= first)
         .collect();
-    let suffixes = dots
-        .into_iter()
-        .filter_map(move |at| text.get(at..).map(|rest| Hostname::Suffix(rest.to_string())));
+    let suffixes = dots.into_iter().filter_map(move |at| {
+        text.get(at..)
+            .map(|rest| Hostname::Suffix(rest.to_string()))
+    });
     exact
         .into_iter()
         .chain(suffixes)

@@ -48,7 +48,9 @@ fn refuse_clashes<K: Ord>(
             first: index,
             contested: None,
         });
-        let first = listeners.get(holder.first).filter(|_| holder.first != index);
+        let first = listeners
+            .get(holder.first)
+            .filter(|_| holder.first != index);
         if listener.set.is_none() && first.is_some_and(|first| clash(first, listener)) {
             holder.contested.get_or_insert(index);
         }

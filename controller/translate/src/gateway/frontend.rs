@@ -144,9 +144,7 @@ fn authority(
         field,
     };
     ca_certificates::bundle(world, reference).map_err(|problem| match problem.reason {
-        reason::INVALID_KIND => {
-            Problem::new(reason::INVALID_CA_CERTIFICATE_KIND, problem.message)
-        }
+        reason::INVALID_KIND => Problem::new(reason::INVALID_CA_CERTIFICATE_KIND, problem.message),
         _ => problem,
     })
 }

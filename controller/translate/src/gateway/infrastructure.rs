@@ -101,6 +101,7 @@ impl Infrastructure {
         ];
         fields
             .into_iter()
-            .filter_map(|(field, is_set)| is_set.then(|| field.to_string()))
+            .filter(|(_, is_set)| *is_set)
+            .map(|(field, _)| field.to_string())
     }
 }

@@ -52,9 +52,8 @@ pub(crate) fn draft(
         let rule = format!("port {port} is not a port from 1 to 65535");
         invalid(reason::INVALID, rule)
     } else if protocol == Protocol::Unknown {
-        let rule = format!(
-            "protocol {protocol_text:?} is not known; HTTP, HTTPS, TLS, TCP and UDP are"
-        );
+        let rule =
+            format!("protocol {protocol_text:?} is not known; HTTP, HTTPS, TLS, TCP and UDP are");
         invalid(reason::UNSUPPORTED_PROTOCOL, rule)
     } else {
         ended.refusal
@@ -154,7 +153,10 @@ impl ListenerDraft {
         match (&validation.clients, &mut self.tls) {
             (None, _) => {
                 let problem = Problem::join(&validation.problems).unwrap_or_else(|| {
-                    Problem::new(reason::NO_VALID_CA_CERTIFICATE, "no certificate of an authority")
+                    Problem::new(
+                        reason::NO_VALID_CA_CERTIFICATE,
+                        "no certificate of an authority",
+                    )
                 });
                 let message = format!("listener {}: {}", self.name, problem.message);
                 let problem = Problem::new(reason::NO_VALID_CA_CERTIFICATE, message);

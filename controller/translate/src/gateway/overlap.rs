@@ -63,9 +63,8 @@ fn overlaps(by_name: &ByName) -> BTreeMap<usize, (Hostname, Hostname, usize)> {
             let Some(covering) = by_name.get(&(*socket, outer.clone())) else {
                 continue;
             };
-            let first_but = |set: &BTreeSet<usize>, own: usize| {
-                set.iter().copied().find(|index| *index != own)
-            };
+            let first_but =
+                |set: &BTreeSet<usize>, own: usize| set.iter().copied().find(|index| *index != own);
             for own in holders {
                 if let Some(rival) = first_but(covering, *own) {
                     let entry = found.entry(*own);

@@ -4,20 +4,22 @@
 //! listeners came over the wrong connection and are told so (421); handshakes for a listener that
 //! has no certificate are closed, and do not fall to a less specific one.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod neighbours;
+
+use std::collections::BTreeMap;
 
 use tollgate_ir::{self as ir, Hostname};
 
+use neighbours::Neighbours;
+
 use super::assemble::virtual_hosts;
 use super::{ListenerDraft, Protocol, TlsEnd};
-use crate::hostname::covers;
 use crate::names;
 use crate::sort::hostname_order;
 
 /// The chains of a port, most specific first.
 pub(super) fn chains(port: &str, listeners: Vec<ListenerDraft>) -> Vec<ir::TlsChain> {
-    let hostnames: BTreeSet<Hostname> =
-        listeners.iter().map(|it| it.hostname.clone()).collect();
+    let neighbours = Neighbours::new(listeners.iter().map(|it| &it.hostname));
     let mut actions: BTreeMap<Hostname, ir::TlsAction> = BTreeMap::new();
     for listener in listeners {
         let own = listener.hostname.clone();
@@ -25,7 +27,7 @@ pub(super) fn chains(port: &str, listeners: Vec<ListenerDraft>) -> Vec<ir::TlsCh
         match (listener.is_served(), listener.protocol, &listener.tls) {
             (true, Protocol::Https, Some(TlsEnd::Terminate(tls))) => {
                 let tls = tls.clone();
-                let http = https(name, listener, &hostnames);
+                let http = https(name, listener, &neighbours);
                 let action = ir::TlsAction::Https { tls, http };
                 actions.entry(own).or_insert(action);
             }
@@ -57,23 +59,17 @@ pub(super) fn chains(port: &str, listeners: Vec<ListenerDraft>) -> Vec<ir::TlsCh
 }
 
 /// HTTP of one listener among those of its port.
-fn https(
-    name: String,
-    listener: ListenerDraft,
-    hostnames: &BTreeSet<Hostname>,
-) -> ir::HttpTraffic {
+fn https(name: String, listener: ListenerDraft, neighbours: &Neighbours) -> ir::HttpTraffic {
     let own = listener.hostname;
-    let others = || hostnames.iter().filter(|name| **name != own);
     let mut hosts = listener.hosts;
     // Its own hosts that no route serves are not found, and not misdirected to whoever serves
     // the rest of the world.
-    if others().any(|other| covers(other, &own)) {
+    if neighbours.cover(&own) {
         hosts.entry(own.clone()).or_default();
     }
-    let misdirected = others().cloned().collect();
     ir::HttpTraffic {
         virtual_hosts: virtual_hosts(&name, hosts),
-        misdirected,
+        misdirected: neighbours.of(&own),
         name,
     }
 }

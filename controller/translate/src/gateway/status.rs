@@ -174,7 +174,10 @@ fn accepted_and_programmed(
     } else {
         Condition::fails(ACCEPTED, problem, generation)
     };
-    (accepted, Condition::fails(PROGRAMMED, &programmed, generation))
+    (
+        accepted,
+        Condition::fails(PROGRAMMED, &programmed, generation),
+    )
 }
 
 // === impl GatewayDraft ===
@@ -184,9 +187,8 @@ impl GatewayDraft {
     /// has its address, by which the certificate may be asked for (ACME).
     pub(crate) fn is_accepted(&self) -> bool {
         let mut own = self.listeners_of(None).peekable();
-        let accepted = |listener: &ListenerDraft| {
-            listener.refusal.as_ref().is_none_or(Refusal::is_accepted)
-        };
+        let accepted =
+            |listener: &ListenerDraft| listener.refusal.as_ref().is_none_or(Refusal::is_accepted);
         self.refusal.is_none() && (own.peek().is_none() || own.any(accepted))
     }
 }

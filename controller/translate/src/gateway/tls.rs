@@ -35,8 +35,7 @@ pub(super) struct ListenerTls {
 /// Whether a listener ends TLS, or would.
 pub(super) fn is_terminated(protocol: Protocol, tls: Option<&k8s::GatewayListenersTls>) -> bool {
     let mode = tls.and_then(|tls| tls.mode.as_ref());
-    matches!(protocol, Protocol::Https | Protocol::Tls)
-        && mode != Some(&k8s::TlsMode::Passthrough)
+    matches!(protocol, Protocol::Https | Protocol::Tls) && mode != Some(&k8s::TlsMode::Passthrough)
 }
 
 /// The TLS of a listener of this name and protocol.
@@ -111,7 +110,9 @@ fn terminate(
     if references.is_empty() {
         ended.problems.push(Problem::new(
             reason::INVALID_CERTIFICATE_REF,
-            format!("listener {name}: tls.certificateRefs: there is no certificate to end TLS with"),
+            format!(
+                "listener {name}: tls.certificateRefs: there is no certificate to end TLS with"
+            ),
         ));
     }
     if certificates.is_empty() {

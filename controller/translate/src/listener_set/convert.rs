@@ -83,9 +83,7 @@ fn namespaces(
     }
 }
 
-fn selector(
-    selector: &set::ListenerSetListenersAllowedRoutesNamespacesSelector,
-) -> k8s::Selector {
+fn selector(selector: &set::ListenerSetListenersAllowedRoutesNamespacesSelector) -> k8s::Selector {
     let set::ListenerSetListenersAllowedRoutesNamespacesSelector {
         match_expressions,
         match_labels,

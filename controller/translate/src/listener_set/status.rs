@@ -1,5 +1,7 @@
 //! What a ListenerSet and its listeners are told.
 
+use std::ops::Range;
+
 use super::{KIND, ListenerSetDraft, parent};
 use crate::gateway::{GatewayDraft, Gateways, ListenerDraft, listener_status};
 use crate::status::{
@@ -94,18 +96,34 @@ fn served<'a>(listeners: &[&'a ListenerDraft]) -> (usize, Vec<&'a str>) {
 // === impl GatewayDraft ===
 
 impl GatewayDraft {
+    /// Places of the listeners of one of its sets, or of its own.
+    pub(crate) fn range_of(&self, set: Option<usize>) -> Range<usize> {
+        match set {
+            Some(set) => {
+                let set = self.listener_sets.get(set);
+                set.map_or(0..0, |set| set.listeners.clone())
+            }
+            None => {
+                let first = self.listener_sets.first();
+                0..first.map_or(self.listeners.len(), |set| set.listeners.start)
+            }
+        }
+    }
+
     /// Listeners of one of its sets, or its own.
     pub(crate) fn listeners_of(&self, set: Option<usize>) -> impl Iterator<Item = &ListenerDraft> {
-        self.listeners
-            .iter()
-            .filter(move |listener| listener.set == set)
+        let listeners = self.listeners.get(self.range_of(set));
+        listeners.unwrap_or_default().iter()
     }
 
     /// How many of its sets it serves listeners of.
     pub(crate) fn attached_listener_sets(&self) -> usize {
         let sets = self.listener_sets.iter().enumerate();
         sets.filter(|(index, set)| {
-            set.refusal.is_none() && self.listeners_of(Some(*index)).any(ListenerDraft::is_served)
+            set.refusal.is_none()
+                && self
+                    .listeners_of(Some(*index))
+                    .any(ListenerDraft::is_served)
         })
         .count()
     }

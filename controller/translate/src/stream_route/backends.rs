@@ -19,11 +19,7 @@ pub(super) struct Built {
 }
 
 /// The first rule of a route, for a listener that sends this.
-pub(super) fn build(
-    context: (&World, &Options),
-    source: &StreamSource<'_>,
-    usage: Usage,
-) -> Built {
+pub(super) fn build(context: (&World, &Options), source: &StreamSource<'_>, usage: Usage) -> Built {
     let rule = names::stream_route(source.prefix, &source.route.name, 0);
     let object = &source.route.object;
     let referrer = Referrer {
