@@ -190,7 +190,10 @@ async fn write(
     }
 }
 
+/// What was read. A Secret without contents is nothing yet: the chart makes both that way.
 fn found(authority: Option<&Secret>, server: Option<&Secret>) -> Found {
+    let filled = |it: &&Secret| it.data.as_ref().is_some_and(|data| !data.is_empty());
+    let (authority, server) = (authority.filter(filled), server.filter(filled));
     Found {
         authority: authority.map(|it| (text(it, CERTIFICATE_KEY), text(it, KEY_KEY).into())),
         server: server.map(|it| Identity {
@@ -223,9 +226,10 @@ impl CertgenOptions {
     }
 
     fn authority(&self, found: Option<Secret>, authority: &tollgate_pki::Authority) -> Secret {
+        let key = authority.key_pem();
         let data = [
             (CERTIFICATE_KEY, authority.trust_pem()),
-            (KEY_KEY, authority.key_pem().expose()),
+            (KEY_KEY, key.expose()),
         ];
         self.secret(found, &self.authority_secret, data)
     }

@@ -128,6 +128,25 @@ async fn secrets_are_made_once_and_renewed_when_they_are_old() {
 }
 
 #[tokio::test]
+async fn secrets_that_a_chart_made_without_contents_are_filled() {
+    let secrets = Shared::default();
+    for name in ["tollgate-ca", "tollgate-controller-tls"] {
+        let mut secret = Secret::default();
+        secret.metadata.name = Some(name.to_string());
+        secret.metadata.resource_version = Some("1".to_string());
+        secret.type_ = Some("Opaque".to_string());
+        secrets.lock().unwrap().by_name.insert(name.to_string(), secret);
+    }
+    let filled = reasons(&secrets, SystemTime::now()).await;
+    assert!(filled.iter().all(|(_, reason)| *reason == Reason::Missing), "{filled:?}");
+    assert_eq!(filled.len(), 2);
+    let server = secrets.lock().unwrap().by_name["tollgate-controller-tls"].clone();
+    // The type of a Secret cannot be changed.
+    assert_eq!(server.type_.as_deref(), Some("Opaque"));
+    assert!(!text(&server, "ca.crt").is_empty());
+}
+
+#[tokio::test]
 async fn what_others_write_meanwhile_is_looked_at_again() {
     let secrets = Shared::default();
     secrets.lock().unwrap().conflicts = 2;
