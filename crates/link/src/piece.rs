@@ -206,7 +206,6 @@ impl<'a> From<&'a HttpTraffic> for HttpHead<'a> {
     }
 }
 
-/// Serde asks with a reference to the field.
-fn is_empty(hostnames: &Cow<'_, [Hostname]>) -> bool {
+fn is_empty(hostnames: &[Hostname]) -> bool {
     hostnames.is_empty()
 }

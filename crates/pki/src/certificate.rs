@@ -78,7 +78,7 @@ impl Validity {
 ///
 /// Where the text begins with no certificate.
 pub fn validity(chain_pem: &str) -> Result<Validity, CertificateError> {
-    read_first(chain_pem, |certificate| validity_of(certificate))
+    read_first(chain_pem, validity_of)
 }
 
 /// The one URI among the names of a peer's certificate (DER). `None`: there is none, or more than

@@ -49,14 +49,8 @@ pub(crate) fn assemble(
     }
     if let Some((list, pieces)) = parts.0.into_iter().next() {
         let name = pieces.into_iter().map(|(name, _)| name).next();
-        return Err(ApplyError::NoPlace {
-            key: Key {
-                kind: list.kind,
-                scope: list.scope,
-                name: name.unwrap_or_default(),
-            }
-            .to_string(),
-        });
+        let key = list.piece(name.unwrap_or_default()).to_string();
+        return Err(ApplyError::NoPlace { key });
     }
     let settings = settings.ok_or(ApplyError::NoSettings)?;
     Ok((gateway, settings))

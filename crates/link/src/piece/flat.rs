@@ -38,6 +38,27 @@ enum Holder {
     OfRoutes,
 }
 
+// === impl ListKey ===
+
+impl<'a> ListKey<'a> {
+    /// The list in which a piece stands.
+    pub(crate) fn of(key: &Key<'a>) -> Self {
+        Self {
+            kind: key.kind,
+            scope: key.scope.clone(),
+        }
+    }
+
+    /// The piece of this name in it.
+    pub(crate) fn piece(&self, name: Cow<'a, str>) -> Key<'a> {
+        Key {
+            kind: self.kind,
+            scope: self.scope.clone(),
+            name,
+        }
+    }
+}
+
 // === impl Flat ===
 
 impl<'a> Flat<'a> {
@@ -112,17 +133,17 @@ impl<'a> Flat<'a> {
         let piece = Piece::Listener(head);
         self.add(Kind::Listener, "".into(), scope.clone(), piece);
         match traffic {
-            Traffic::Http(http) => self.add_hosts(&scope, http),
+            Traffic::Http(http) => self.add_hosts(scope, http),
             Traffic::Tls(chains) => {
                 for chain in chains {
-                    self.add_chain(&scope, chain);
+                    self.add_chain(scope.clone(), chain);
                 }
             }
             Traffic::Tcp(_) | Traffic::Udp(_) => {}
         }
     }
 
-    fn add_chain(&mut self, listener: &Cow<'a, str>, chain: &'a TlsChain) {
+    fn add_chain(&mut self, listener: Cow<'a, str>, chain: &'a TlsChain) {
         let TlsChain {
             name,
             server_name,
@@ -147,13 +168,13 @@ impl<'a> Flat<'a> {
         };
         let scope = self.holder(Holder::OfHosts, name);
         let piece = Piece::Chain(head);
-        self.add(Kind::Chain, listener.clone(), scope.clone(), piece);
+        self.add(Kind::Chain, listener, scope.clone(), piece);
         if let Some(http) = http {
-            self.add_hosts(&scope, http);
+            self.add_hosts(scope, http);
         }
     }
 
-    fn add_hosts(&mut self, holder: &Cow<'a, str>, http: &'a HttpTraffic) {
+    fn add_hosts(&mut self, holder: Cow<'a, str>, http: &'a HttpTraffic) {
         for host in &http.virtual_hosts {
             let VirtualHost {
                 name,

@@ -201,9 +201,7 @@ impl Session {
                     }
                     Err(error) => return Some(Status::internal(error.to_string())),
                 };
-                if self.send(updates, tx).await.is_none() {
-                    return None;
-                }
+                self.send(updates, tx).await?;
                 have = Some(version);
             }
             if state.changed().await.is_err() {

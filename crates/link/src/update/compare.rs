@@ -1,0 +1,81 @@
+//! What has changed between two gateways.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    Splice,
+    edit::{Edit, edits},
+};
+use crate::piece::{Flat, Key, ListKey};
+
+/// What has changed between two gateways: `set` without versions yet.
+pub(crate) struct Changes<'n, 'o> {
+    /// Indices into the new one's pieces.
+    pub(crate) set: Vec<usize>,
+    pub(crate) remove: Vec<Key<'o>>,
+    pub(crate) order: Vec<Splice>,
+    pub(crate) new: &'n Flat<'n>,
+}
+
+/// Compares two gateways piece by piece.
+pub(crate) fn changes<'n, 'o>(old: &Flat<'o>, new: &'n Flat<'n>) -> Changes<'n, 'o> {
+    let set = new.pieces().iter().enumerate();
+    let set = set
+        .filter(|(_, (key, piece))| old.get(key) != Some(piece))
+        .map(|(at, _)| at)
+        .collect();
+    let gone = old
+        .pieces()
+        .iter()
+        .filter(|(key, _)| new.get(key).is_none());
+    let remove: Vec<Key<'o>> = gone.map(|(key, _)| key.clone()).collect();
+    let order = order_changes(old, new, &remove);
+    Changes {
+        set,
+        remove,
+        order,
+        new,
+    }
+}
+
+fn order_changes(old: &Flat<'_>, new: &Flat<'_>, removed: &[Key<'_>]) -> Vec<Splice> {
+    let removed: HashSet<&Key<'_>> = removed.iter().collect();
+    let mut before: HashMap<ListKey<'_>, Vec<&str>> = HashMap::new();
+    for (key, _) in old
+        .pieces()
+        .iter()
+        .filter(|(key, _)| !removed.contains(key))
+    {
+        before.entry(ListKey::of(key)).or_default().push(&key.name);
+    }
+    let mut after: HashMap<ListKey<'_>, Vec<&str>> = HashMap::new();
+    // In the order of the walk, so that the output is the same every time.
+    let mut lists = Vec::new();
+    for (key, _) in new.pieces() {
+        let list = ListKey::of(key);
+        let names = after.entry(list.clone()).or_insert_with(|| {
+            lists.push(list);
+            Vec::new()
+        });
+        names.push(&key.name);
+    }
+    let mut order = Vec::new();
+    for list in lists {
+        let after = after.get(&list).map(Vec::as_slice).unwrap_or_default();
+        let before = before.get(&list).map(Vec::as_slice).unwrap_or_default();
+        if after.starts_with(before) {
+            continue;
+        }
+        order.extend(edits(before, after).into_iter().map(|edit| {
+            let Edit { at, delete, insert } = edit;
+            Splice {
+                kind: list.kind as i32,
+                scope: list.scope.to_string(),
+                at: u32::try_from(at).unwrap_or(u32::MAX),
+                delete: u32::try_from(delete).unwrap_or(u32::MAX),
+                insert: insert.iter().map(ToString::to_string).collect(),
+            }
+        }));
+    }
+    order
+}
