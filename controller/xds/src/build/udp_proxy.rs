@@ -108,7 +108,7 @@ fn build_by_port(shares: &[Share<'_>], seed: u64) -> Matcher {
 /// The first rung that matches, else the last resort.
 fn ladder(rungs: Vec<FieldMatcher>, otherwise: OnMatch) -> Matcher {
     let list =
-        (!rungs.is_empty()).then(|| MatcherType::MatcherList(MatcherList { matchers: rungs }));
+        (!rungs.is_empty()).then_some(MatcherType::MatcherList(MatcherList { matchers: rungs }));
     Matcher {
         on_no_match: Some(Box::new(otherwise)),
         matcher_type: list,

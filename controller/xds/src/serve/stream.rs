@@ -67,14 +67,21 @@ impl StreamState {
     /// ignored: the client keeps waiting, as for a resource that does not exist yet.
     pub(super) fn on_request(&mut self, request: DeltaDiscoveryRequest) -> Option<Rejection> {
         let kind = ResourceType::from_type_url(&request.type_url)?;
-        match self.kinds.entry(kind).or_default().on_request(request) {
+        let state = self.kinds.entry(kind).or_default();
+        match state.on_request(request) {
             Verdict::None | Verdict::Accepted => None,
-            Verdict::Rejected { pending, error } => Some(Rejection {
-                names: pending.names(),
-                version: pending.version,
-                kind,
-                error,
-            }),
+            Verdict::Rejected { pending, error } => {
+                // There is a newer snapshot already, of which the client has said nothing.
+                if pending.version != self.snapshot.version() {
+                    state.reconsider();
+                }
+                Some(Rejection {
+                    names: pending.names(),
+                    version: pending.version,
+                    kind,
+                    error,
+                })
+            }
         }
     }
 

@@ -283,6 +283,21 @@ fn routes_and_secrets_come_one_by_one_so_that_a_bad_one_harms_no_other() {
 }
 
 #[test]
+fn what_is_refused_after_the_next_snapshot_has_come_is_offered_again_with_that() {
+    let mut state = settled(&snapshot(&[(Cluster, "a"), (Listener, "l")]));
+    state.on_snapshot(snapshot(&[(Cluster, "a"), (Listener, "l=bad")]));
+    let response = state.next_response().unwrap();
+    let next = snapshot(&[(Cluster, "a"), (Listener, "l=bad"), (Listener, "m")]);
+    state.on_snapshot(Arc::clone(&next));
+    assert!(state.next_response().is_none());
+    state.on_request(nack(&response, "bad")).unwrap();
+    let response = state.next_response().unwrap();
+    assert_eq!(said(&response), "Listener +l +m");
+    let rejection = state.on_request(nack(&response, "bad")).unwrap();
+    assert_eq!(rejection.version, next.version());
+}
+
+#[test]
 fn what_was_refused_and_is_gone_is_taken_away() {
     let mut state = settled(&snapshot(&[(Cluster, "a"), (Listener, "l")]));
     state.on_snapshot(snapshot(&[(Cluster, "a"), (Listener, "l=bad")]));

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use crate::support::certs::Authority;
+use crate::support::client::Client;
 use crate::support::engine::Engine;
 use crate::support::envoy::{Envoy, free_port};
 use crate::support::ir::{ai_rule, forward, gateway, host, listener, local, named, prefix, route};
-use crate::support::upstream;
+use crate::support::{secure, upstream};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tollgate_ir as ir;
@@ -306,6 +308,34 @@ async fn plain_routes_of_an_ai_host_are_served_beside_it_and_never_reach_the_eng
     assert_eq!(running.engine.requests().len(), 0);
     let answer: Value = running.chat(0).send().await.unwrap().json().await.unwrap();
     assert_eq!(answer["upstream"], "a");
+}
+
+#[tokio::test]
+async fn calls_over_tls_reach_the_engine_in_the_scope_of_their_server_name() {
+    let a = upstream::start("a", 200).await;
+    let authority = Authority::new("ca");
+    let rule = ai_rule("default/llm/0", vec![Some(local(a))]);
+    let hosts = vec![host("llm.example.com", Vec::new(), vec![rule])];
+    let tls = secure::ending(&authority.certificate(&["llm.example.com"]));
+    let chain = secure::https("llm.example.com", tls, hosts, &["*"]);
+    let port = free_port();
+    let envoy = Envoy::start(&gateway(vec![secure::tls_listener(port, vec![chain])])).await;
+    let engine = Engine::start(&envoy.options.extproc_socket);
+    let client = Client::new(port, &authority.pem);
+    let mut connection = client.http("llm.example.com").await.unwrap();
+    let headers = [("x-test-cluster", "ai/default/llm/0/0")];
+    let url = "https://llm.example.com/v1/models";
+    let (status, body) = connection.get_with(url, &headers).await.unwrap();
+    assert_eq!(status, 200, "{body}");
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(answer["upstream"], "a");
+    let scopes: Vec<_> = engine.requests().into_iter().map(|it| it.scope).collect();
+    assert_eq!(scopes, [Some("default/gw/80/llm.example.com".to_string())]);
+    let (status, _) = connection
+        .get("https://other.example.com/v1/models")
+        .await
+        .unwrap();
+    assert_eq!(status, 421);
 }
 
 /// Envoy refuses it before the filters have seen the request: the engine must not see the answer.

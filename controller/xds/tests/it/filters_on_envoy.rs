@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::support::envoy::{Envoy, free_port};
 use crate::support::ir::{forward, gateway, host, listener, local, prefix, route, weighted};
-use crate::support::{stream_upstream, upstream};
+use crate::support::{stream_upstream, until, upstream};
 use axum::Router;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
@@ -73,12 +73,10 @@ async fn each_mirror_gets_its_share_of_copies_with_host_and_body() {
         let answer: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
         assert_eq!(answer["upstream"], "up");
     }
-    let arrived = async {
-        while all_count.load(Ordering::Relaxed) < 300 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, arrived).await.unwrap();
+    until("all copies arrive", async || {
+        all_count.load(Ordering::Relaxed) >= 300
+    })
+    .await;
     assert_eq!(all_count.load(Ordering::Relaxed), 300);
     let third = third_count.load(Ordering::Relaxed);
     // Seven standard deviations.

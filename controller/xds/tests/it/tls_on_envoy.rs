@@ -1,14 +1,12 @@
 //! TLS from clients on real Envoy: which chain a server name selects, what is asked of clients,
 //! what a changed certificate does.
 
-use std::time::Duration;
-
 use crate::support::certs::Authority;
 use crate::support::client::Client;
 use crate::support::envoy::{Envoy, free_port};
 use crate::support::ir::{gateway, host, listener, prefix, route};
 use crate::support::secure::{chain, ending, host_to, https, stream, tls_listener};
-use crate::support::{stream_upstream, upstream};
+use crate::support::{stream_upstream, until, upstream};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -31,7 +29,7 @@ async fn the_server_name_selects_certificate_and_routes_and_the_most_specific_wi
         upstream::start("any", 200).await,
     );
     let served = |server_name: &str, certified: &str, upstream| {
-        let tls = ending(&authority.certificate(&[certified]));
+        let tls = ending(&authority.certificate(&[certified, "127.0.0.1"]));
         https(server_name, tls, vec![host_to("*", upstream)], &[])
     };
     let port = free_port();
@@ -40,7 +38,10 @@ async fn the_server_name_selects_certificate_and_routes_and_the_most_specific_wi
         served("*.example.com", "b.example.com", wild),
         served("*", "elsewhere.test", any),
     ];
-    let _envoy = Envoy::start(&gateway(vec![tls_listener(port, chains)])).await;
+    let envoy = Envoy::start(&gateway(vec![tls_listener(port, chains)])).await;
+    let dump = envoy.admin("/config_dump").await;
+    assert!(dump.contains("certificate/default/a.example.com"));
+    assert!(!dump.contains("PRIVATE KEY"));
     let mut client = Client::new(port, &authority.pem);
     for alpn in [&["h2"], &["http/1.1"]] {
         client.alpn = alpn;
@@ -48,6 +49,8 @@ async fn the_server_name_selects_certificate_and_routes_and_the_most_specific_wi
             ("a.example.com", "a"),
             ("b.example.com", "wild"),
             ("elsewhere.test", "any"),
+            // Addresses are not sent as server names.
+            ("127.0.0.1", "any"),
         ] {
             let (status, body) = client.get(server_name, URL).await.unwrap();
             assert_eq!((status, name_of(&body).as_str()), (200, expected));
@@ -340,9 +343,10 @@ async fn a_chain_that_is_added_or_taken_away_leaves_connections_of_others_open()
     envoy.wait_live().await;
     assert_eq!(open.get(URL).await.unwrap().0, 200);
     assert_eq!(open.get(URL).await.unwrap().0, 200);
-    while client.tls("b.example.com").await.is_ok() {
-        tokio::task::yield_now().await;
-    }
+    until("the chain is gone", async || {
+        client.tls("b.example.com").await.is_err()
+    })
+    .await;
 }
 
 /// A rollout adds what is new before anything refers to it.
@@ -367,9 +371,10 @@ async fn certificates_may_come_before_the_listener_that_shows_them() {
     envoy.wait_live().await;
     // Envoy has accepted the listener a moment before its workers listen.
     let client = Client::new(port, &authority.pem);
-    while client.tls("a.example.com").await.is_err() {
-        tokio::task::yield_now().await;
-    }
+    until("it listens", async || {
+        client.tls("a.example.com").await.is_ok()
+    })
+    .await;
     assert_eq!(client.get("a.example.com", URL).await.unwrap().0, 200);
 }
 
@@ -423,18 +428,16 @@ async fn a_broken_certificate_is_told_by_name_and_other_ports_are_served() {
     );
     let served = async |port: u16| {
         let client = Client::new(port, &authority.pem);
-        let serving = async {
-            while client.tls("a.example.com").await.is_err() {
-                tokio::task::yield_now().await;
-            }
-        };
-        let serving = tokio::time::timeout(Duration::from_secs(10), serving);
-        serving.await.is_ok()
+        until("a port is served", async || {
+            client.tls("a.example.com").await.is_ok()
+        })
+        .await;
     };
-    assert!(served(ports[0]).await && served(ports[2]).await);
+    served(ports[0]).await;
+    served(ports[2]).await;
     envoy.send(&with(&other));
     envoy.wait_live().await;
-    assert!(served(ports[1]).await);
+    served(ports[1]).await;
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -149,6 +150,17 @@ impl Envoy {
             .await
             .unwrap()
             .unwrap();
+    }
+
+    /// What the admin interface answers.
+    pub(crate) async fn admin(&self, path: &str) -> String {
+        let socket = self.directory.path().join("admin.sock");
+        let mut socket = tokio::net::UnixStream::connect(socket).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        answer
     }
 
     pub(crate) fn log(&self) -> String {
