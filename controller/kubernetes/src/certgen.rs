@@ -168,10 +168,12 @@ async fn write(
         field_manager: Some("tollgate-certgen".to_string()),
         ..PostParams::default()
     };
-    let done = match secret.metadata.resource_version {
+    let is_known = secret.metadata.resource_version.is_some();
+    let done = if is_known {
         // The version that was read goes along, so that nothing newer is overwritten.
-        Some(_) => api.replace(&name, &params, &secret).await,
-        None => api.create(&params, &secret).await,
+        api.replace(&name, &params, &secret).await
+    } else {
+        api.create(&params, &secret).await
     };
     match done {
         Ok(_) => {
@@ -179,9 +181,10 @@ async fn write(
             written.push(Written { secret, reason });
             Ok(Outcome::Done)
         }
-        // Created, changed or deleted since it was read. A namespace that is not there is a 404 as
-        // well, and stays one.
-        Err(kube::Error::Api(status)) if status.code == 409 => Ok(Outcome::Conflict),
+        // Created, changed or deleted since it was read.
+        Err(kube::Error::Api(status)) if status.code == 409 || (is_known && status.code == 404) => {
+            Ok(Outcome::Conflict)
+        }
         Err(source) => Err(CertgenError::Api {
             secret: options.full_name(&name),
             verb: "written",

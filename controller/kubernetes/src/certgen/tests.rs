@@ -34,7 +34,11 @@ fn client(secrets: &Shared) -> Client {
         async move {
             let (parts, body) = request.into_parts();
             let body = body.collect_bytes().await.unwrap();
-            let (code, answer) = secrets.lock().unwrap().answer(&parts.method, parts.uri.path(), &body);
+            let (code, answer) =
+                secrets
+                    .lock()
+                    .unwrap()
+                    .answer(&parts.method, parts.uri.path(), &body);
             let body = Body::from(serde_json::to_vec(&answer).unwrap());
             let response = Response::builder().status(code).body(body).unwrap();
             Ok::<_, Infallible>(response)
@@ -62,7 +66,10 @@ impl Secrets {
         }
         let mut secret: Secret = serde_json::from_slice(body).unwrap();
         let name = secret.metadata.name.clone().unwrap();
-        let known = self.by_name.get(&name).map(|it| &it.metadata.resource_version);
+        let known = self
+            .by_name
+            .get(&name)
+            .map(|it| &it.metadata.resource_version);
         let fits = match (method, known) {
             (&Method::POST, None) => true,
             (&Method::PUT, Some(version)) => *version == secret.metadata.resource_version,
@@ -81,7 +88,7 @@ impl Secrets {
 }
 
 fn status(code: StatusCode, message: &str) -> (StatusCode, serde_json::Value) {
-    let reason = code.canonical_reason().unwrap();
+    let reason = code.canonical_reason().unwrap().replace(' ', "");
     let status = serde_json::json!({
         "kind": "Status", "apiVersion": "v1", "status": "Failure",
         "message": message, "reason": reason, "code": code.as_u16(),
@@ -113,7 +120,10 @@ async fn secrets_are_made_once_and_renewed_when_they_are_old() {
         made,
         [
             ("tollgate-system/tollgate-ca".into(), Reason::Missing),
-            ("tollgate-system/tollgate-controller-tls".into(), Reason::Missing),
+            (
+                "tollgate-system/tollgate-controller-tls".into(),
+                Reason::Missing
+            ),
         ]
     );
     assert_eq!(reasons(&secrets, now).await, []);
@@ -122,7 +132,13 @@ async fn secrets_are_made_once_and_renewed_when_they_are_old() {
     let ca = text(&secrets.lock().unwrap().by_name["tollgate-ca"], "tls.crt");
     assert_eq!(text(&server, "ca.crt"), ca);
     let renewed = reasons(&secrets, now + 70 * DAY).await;
-    assert_eq!(renewed, [("tollgate-system/tollgate-controller-tls".into(), Reason::Old)]);
+    assert_eq!(
+        renewed,
+        [(
+            "tollgate-system/tollgate-controller-tls".into(),
+            Reason::Old
+        )]
+    );
     let after = secrets.lock().unwrap().by_name["tollgate-controller-tls"].clone();
     assert_ne!(text(&after, "tls.crt"), text(&server, "tls.crt"));
 }
@@ -135,10 +151,17 @@ async fn secrets_that_a_chart_made_without_contents_are_filled() {
         secret.metadata.name = Some(name.to_string());
         secret.metadata.resource_version = Some("1".to_string());
         secret.type_ = Some("Opaque".to_string());
-        secrets.lock().unwrap().by_name.insert(name.to_string(), secret);
+        secrets
+            .lock()
+            .unwrap()
+            .by_name
+            .insert(name.to_string(), secret);
     }
     let filled = reasons(&secrets, SystemTime::now()).await;
-    assert!(filled.iter().all(|(_, reason)| *reason == Reason::Missing), "{filled:?}");
+    assert!(
+        filled.iter().all(|(_, reason)| *reason == Reason::Missing),
+        "{filled:?}"
+    );
     assert_eq!(filled.len(), 2);
     let server = secrets.lock().unwrap().by_name["tollgate-controller-tls"].clone();
     // The type of a Secret cannot be changed.
@@ -167,11 +190,21 @@ async fn labels_and_keys_of_others_stay() {
         let mut secrets = secrets.lock().unwrap();
         let server = secrets.by_name.get_mut("tollgate-controller-tls").unwrap();
         let label = ("team".to_string(), "a".to_string());
-        server.metadata.labels.get_or_insert_default().insert(label.0, label.1);
+        server
+            .metadata
+            .labels
+            .get_or_insert_default()
+            .insert(label.0, label.1);
         server.data.as_mut().unwrap().remove("tls.key");
     }
     let repaired = reasons(&secrets, now).await;
-    assert_eq!(repaired, [("tollgate-system/tollgate-controller-tls".into(), Reason::Unusable)]);
+    assert_eq!(
+        repaired,
+        [(
+            "tollgate-system/tollgate-controller-tls".into(),
+            Reason::Unusable
+        )]
+    );
     let secrets = secrets.lock().unwrap();
     let server = &secrets.by_name["tollgate-controller-tls"];
     assert_eq!(server.metadata.labels.as_ref().unwrap()["team"], "a");
@@ -189,8 +222,13 @@ async fn an_authority_that_cannot_be_used_is_named_and_left() {
         authority.data.as_mut().unwrap().remove("tls.key");
         authority.clone()
     };
-    let refused = ensure(&client(&secrets), &options(), now).await.unwrap_err();
-    assert!(refused.to_string().contains("tollgate-system/tollgate-ca"), "{refused}");
+    let refused = ensure(&client(&secrets), &options(), now)
+        .await
+        .unwrap_err();
+    assert!(
+        refused.to_string().contains("tollgate-system/tollgate-ca"),
+        "{refused}"
+    );
     assert_eq!(secrets.lock().unwrap().by_name["tollgate-ca"], before);
 }
 
@@ -198,8 +236,13 @@ async fn an_authority_that_cannot_be_used_is_named_and_left() {
 async fn a_refusal_names_the_secret() {
     let secrets = Shared::default();
     secrets.lock().unwrap().forbidden = true;
-    let refused = ensure(&client(&secrets), &options(), SystemTime::now()).await.unwrap_err();
-    assert_eq!(refused.to_string(), "Secret tollgate-system/tollgate-ca cannot be read");
+    let refused = ensure(&client(&secrets), &options(), SystemTime::now())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "Secret tollgate-system/tollgate-ca cannot be read"
+    );
 }
 
 #[test]
@@ -209,8 +252,15 @@ fn fresh_secrets_are_what_would_be_kept() {
     let [authority, server] = secrets.as_slice() else {
         panic!("{}", secrets.len());
     };
-    let plan = tollgate_pki::plan(&found(Some(authority), Some(server)), &options().wanted(), now);
+    let plan = tollgate_pki::plan(
+        &found(Some(authority), Some(server)),
+        &options().wanted(),
+        now,
+    );
     let plan = plan.unwrap();
     assert!(plan.write_authority.is_none() && plan.write_server.is_none());
-    assert_eq!(server.metadata.namespace.as_deref(), Some("tollgate-system"));
+    assert_eq!(
+        server.metadata.namespace.as_deref(),
+        Some("tollgate-system")
+    );
 }
