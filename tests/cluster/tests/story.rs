@@ -15,7 +15,7 @@ use tollgate_cluster::{
 };
 use tollgate_harness::{Client, command::repository, eventually_within};
 
-/// Namespace of the agents; nothing may run in it but what Pod Security calls restricted.
+/// Namespace of the agents.
 const TEAM: &str = "story";
 /// Pods of the Gateway `ai`.
 const FLEET: &str = "gateway.networking.k8s.io/gateway-name=ai";
@@ -52,6 +52,7 @@ async fn platform_team_installs_tollgate_and_agents_are_served_within_their_budg
 
 /// Two charts, and the release's own test.
 async fn installed_by_helm() -> Result<()> {
+    namespace(NAMESPACE).await?;
     install(&["redis.bundled.enabled=true"]).await?;
     assert_eq!(pods(NAMESPACE, CONTROLLERS).await?.len(), 2);
     condition_true("", "gatewayclass/tollgate", "Accepted", MINUTE).await?;
@@ -62,9 +63,7 @@ async fn installed_by_helm() -> Result<()> {
 
 /// A Gateway with two proxies has an address and is programmed.
 async fn gateway_is_programmed() -> Result<String> {
-    kubectl(&["create", "namespace", TEAM]).await?;
-    let level = "pod-security.kubernetes.io/enforce=restricted";
-    kubectl(&["label", "namespace", TEAM, level]).await?;
+    namespace(TEAM).await?;
     apply(TEAM, PROVIDER).await?;
     let begun = Instant::now();
     apply(TEAM, GATEWAY).await?;
@@ -346,6 +345,15 @@ async fn uninstalled_without_a_trace() -> Result<()> {
 }
 
 // === what the steps ask ===
+
+/// A namespace that lets in nothing but what Pod Security calls restricted.
+async fn namespace(name: &str) -> Result<()> {
+    kubectl(&["create", "namespace", name]).await?;
+    let level = "pod-security.kubernetes.io/enforce=restricted";
+    kubectl(&["label", "namespace", name, level])
+        .await
+        .map(drop)
+}
 
 /// Waits until a short call is answered with 200.
 async fn served(address: &str, key: &str, model: &str, patience: Duration) -> Result<()> {
