@@ -111,6 +111,7 @@ pub(super) fn fleets(text: &str) -> Vec<FleetSpec> {
     };
     let options = Options {
         controller_name: CONTROLLER_NAME.to_string(),
+        claimed_names: Vec::new(),
         cluster_domain: "cluster.local".to_string(),
         mode: Mode::Cluster(Cluster {
             placement,

@@ -12,7 +12,7 @@ mod parameters;
 mod spec;
 mod status;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tollgate_ir as ir;
 
@@ -22,42 +22,42 @@ pub use spec::{
     FleetAction, FleetAddress, FleetOwner, FleetPort, FleetScope, FleetSpec, FleetState, Transport,
 };
 
-use crate::gateway::Infrastructure;
+use crate::gateway::{GatewayDraft, Infrastructure, ListenerDraft};
 use crate::{NamespacedName, Options, Statuses, World};
 
 use parameters::Parameters;
 
 /// A Gateway of ours, and what it asks for.
-pub(crate) struct Wish<'a> {
+pub(crate) struct Wish {
     pub(crate) gateway: NamespacedName,
     pub(crate) infrastructure: Infrastructure,
-    pub(crate) listeners: &'a [ir::Listener],
+    /// Whether any of its listeners is served.
+    pub(crate) is_served: bool,
 }
 
-/// What each Gateway asks for, in the order given, with what it serves.
-pub(crate) fn wishes(
-    asked: Vec<(NamespacedName, Infrastructure)>,
-    gateways: &BTreeMap<String, ir::Gateway>,
-) -> Vec<Wish<'_>> {
-    let listeners = |name: &NamespacedName| {
-        let gateway = gateways.get(&name.to_string());
-        gateway.map_or([].as_slice(), |it| &it.listeners)
+/// Classes of ours whose Gateways share one fleet.
+pub(crate) fn merged_classes<'a>(world: &'a World, options: &Options) -> BTreeSet<&'a str> {
+    match options.cluster() {
+        Some(cluster) => Parameters::read((world, options, cluster), &[]).merged_classes(),
+        None => BTreeSet::new(),
+    }
+}
+
+/// What each Gateway asks for, in the same order.
+pub(crate) fn wishes(drafts: &[GatewayDraft]) -> Vec<Wish> {
+    let wish = |draft: &GatewayDraft| Wish {
+        gateway: draft.name.clone(),
+        infrastructure: draft.infrastructure.clone(),
+        is_served: draft.listeners.iter().any(ListenerDraft::is_served),
     };
-    asked
-        .into_iter()
-        .map(|(gateway, infrastructure)| Wish {
-            listeners: listeners(&gateway),
-            gateway,
-            infrastructure,
-        })
-        .collect()
+    drafts.iter().map(wish).collect()
 }
 
-/// The fleets by their keys, from the Gateways of ours, oldest first. Their statuses, and those of
-/// classes and EnvoyProxies, are written too.
+/// The fleets by their keys, which are those of the IR, from the Gateways of ours, oldest first.
+/// Their statuses, and those of classes and EnvoyProxies, are written too.
 pub(crate) fn translate(
     (world, options): (&World, &Options),
-    wishes: &[Wish<'_>],
+    (wishes, gateways): (&[Wish], &BTreeMap<String, ir::Gateway>),
     statuses: &mut Statuses,
 ) -> BTreeMap<String, FleetSpec> {
     let Some(cluster) = options.cluster() else {
@@ -65,7 +65,11 @@ pub(crate) fn translate(
     };
     let parameters = Parameters::read((world, options, cluster), wishes);
     status::refuse((world, &parameters), wishes, statuses);
-    let fleets = build::fleets((world, cluster, &parameters), wishes, statuses);
+    let mut fleets = build::fleets((world, cluster, &parameters), wishes, statuses);
+    for fleet in &mut fleets {
+        let served = gateways.get(&fleet.key());
+        build::set_ports(fleet, served.map_or(&[], |it| &it.listeners));
+    }
     status::report(world, (wishes, &fleets), statuses);
     parameters.report(options, statuses);
     fleets.into_iter().map(|it| (it.key(), it)).collect()

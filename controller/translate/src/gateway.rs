@@ -12,6 +12,7 @@ mod draft;
 mod frontend;
 mod infrastructure;
 mod listener;
+mod merged;
 mod overlap;
 mod protocol;
 mod refusal;
@@ -30,6 +31,7 @@ pub(crate) use claims::{Claims, upward};
 pub(crate) use draft::drafts;
 pub(crate) use infrastructure::{Address, AddressKind, Infrastructure};
 pub(crate) use listener::{Owner, draft as draft_listener};
+pub(crate) use merged::join;
 pub(crate) use protocol::{Protocol, Socket};
 pub(crate) use refusal::Refusal;
 pub(crate) use status::{listener_status, report};
@@ -65,6 +67,8 @@ pub(crate) struct GatewayDraft {
     pub(crate) takes_listener_sets: bool,
     /// Which host names are whose.
     pub(crate) claims: Claims,
+    /// Its class, if all Gateways of it share one fleet.
+    pub(crate) merged_class: Option<String>,
     /// What it asks of the infrastructure.
     pub(crate) infrastructure: Infrastructure,
     /// Why it is refused as a whole.
@@ -179,6 +183,18 @@ impl Deref for Gateways {
 impl DerefMut for Gateways {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.drafts
+    }
+}
+
+// === impl GatewayDraft ===
+
+impl GatewayDraft {
+    /// Its key in the IR: `namespace/name`, or the name of the class whose Gateways share a fleet.
+    pub(crate) fn key(&self) -> String {
+        match &self.merged_class {
+            Some(class) => class.clone(),
+            None => self.name.to_string(),
+        }
     }
 }
 

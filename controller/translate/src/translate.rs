@@ -9,7 +9,7 @@ use tollgate_ir::{Gateway, Ir, Listener};
 use crate::{
     FleetSpec, Options, Statuses, World, ai_routes, backend, backend_tls_policy,
     backend_traffic_policy::TrafficPolicies, consumer, fleet, gateway, gateway_class, listener_set,
-    plain_routes, provider_url, stream_route,
+    plain_routes, provider_url, stream_route, token_budget,
 };
 
 /// What a snapshot means.
@@ -41,19 +41,20 @@ pub fn translate(world: &World, options: &Options) -> Translation {
     backend_tls_policy::report(world, &drafts, options, &mut statuses);
     gateway::report(&drafts, options, &mut statuses);
     listener_set::report_lost(world, options, &drafts, &mut statuses);
-    let mut asked = Vec::new();
-    let gateways: BTreeMap<String, Gateway> = drafts
-        .into_drafts()
+    let wishes = fleet::wishes(&drafts);
+    let gateways: BTreeMap<String, Gateway> = gateway::join(drafts.into_drafts())
         .into_iter()
         .map(|draft| {
-            let name = draft.name.to_string();
-            asked.push((draft.name.clone(), draft.infrastructure.clone()));
+            let key = draft.key();
             let listeners = gateway::assemble(draft, options);
-            (name, build_gateway(listeners, &consumers, &budgets))
+            (key, build_gateway(listeners, &consumers, &budgets))
         })
         .collect();
-    let wishes = fleet::wishes(asked, &gateways);
-    let fleets = fleet::translate((world, options), &wishes, &mut statuses);
+    let fleets = fleet::translate((world, options), (&wishes, &gateways), &mut statuses);
+    listener_set::follow(world, &mut statuses);
+    if options.cluster().is_some_and(|it| !it.shared_store) {
+        token_budget::tell_that_the_store_is_missing(world, &mut statuses);
+    }
     Translation {
         ir: Ir { gateways },
         statuses,

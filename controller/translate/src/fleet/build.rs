@@ -16,7 +16,7 @@ const GATEWAY_API_VERSION: &str = "gateway.networking.k8s.io/v1";
 /// All fleets, in the order of their oldest Gateways.
 pub(super) fn fleets(
     (world, cluster, parameters): (&World, &Cluster, &Parameters<'_>),
-    wishes: &[Wish<'_>],
+    wishes: &[Wish],
     statuses: &mut Statuses,
 ) -> Vec<FleetSpec> {
     let mut names = Names::default();
@@ -43,19 +43,23 @@ pub(super) fn fleets(
         }
     }
     for fleet in &mut fleets {
-        fleet.ports.sort_unstable();
-        fleet.ports.dedup_by_key(|it| (it.port, it.protocol));
         fleet.gateways.sort();
-        if fleet.ports.is_empty() {
-            fleet.action = FleetAction::Keep;
-        }
     }
     fleets
 }
 
+/// The ports of a fleet. One without is left as it is: a Service cannot have none.
+pub(super) fn set_ports(fleet: &mut FleetSpec, listeners: &[ir::Listener]) {
+    fleet.ports = listeners.iter().map(port).collect();
+    fleet.ports.sort_unstable();
+    if fleet.ports.is_empty() {
+        fleet.action = FleetAction::Keep;
+    }
+}
+
 fn of_gateway(
     (world, cluster, parameters): (&World, &Cluster, &Parameters<'_>),
-    wish: &Wish<'_>,
+    wish: &Wish,
     names: &mut Names,
     statuses: &mut Statuses,
 ) -> FleetSpec {
@@ -133,9 +137,8 @@ fn of_class(
 }
 
 /// Adds what a Gateway serves and asks for.
-fn join(fleet: &mut FleetSpec, wish: &Wish<'_>) {
+fn join(fleet: &mut FleetSpec, wish: &Wish) {
     fleet.gateways.push(wish.gateway.to_string());
-    fleet.ports.extend(wish.listeners.iter().map(port));
     let asked = wish.infrastructure.addresses.iter();
     let asked = asked.filter(|it| it.kind == AddressKind::Ip);
     let known: BTreeSet<String> = fleet.addresses.iter().cloned().collect();

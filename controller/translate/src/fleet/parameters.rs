@@ -1,6 +1,6 @@
 //! The EnvoyProxies that GatewayClasses and Gateways refer to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use tollgate_crds::envoy_gateway::envoy_proxy::ProxyMergeType;
@@ -33,7 +33,7 @@ impl<'a> Parameters<'a> {
     /// Follows the references of every class of ours and of every Gateway.
     pub(super) fn read(
         (world, options, cluster): (&'a World, &Options, &Cluster),
-        wishes: &[Wish<'_>],
+        wishes: &[Wish],
     ) -> Self {
         let mut parameters = Self::default();
         for (name, class) in &world.gateway_classes {
@@ -60,7 +60,7 @@ impl<'a> Parameters<'a> {
         parameters
     }
 
-    fn read_gateway(&mut self, (world, cluster): (&'a World, &Cluster), wish: &Wish<'_>) {
+    fn read_gateway(&mut self, (world, cluster): (&'a World, &Cluster), wish: &Wish) {
         let found = wish.infrastructure.parameters.as_ref().map(|reference| {
             let namespace = Some(wish.gateway.namespace.as_str());
             let names = (namespace, reference.name.as_str());
@@ -103,6 +103,12 @@ impl<'a> Parameters<'a> {
     pub(super) fn merges(&self, class: &str) -> bool {
         let proxy = self.of_class(class);
         proxy.is_some_and(|proxy| proxy.spec.merge_gateways == Some(true))
+    }
+
+    /// Classes whose Gateways share a fleet.
+    pub(super) fn merged_classes(&self) -> BTreeSet<&'a str> {
+        let classes = self.classes.keys().copied();
+        classes.filter(|class| self.merges(class)).collect()
     }
 
     fn of_class(&self, class: &str) -> Option<&'a EnvoyProxy> {

@@ -15,7 +15,7 @@ const ADDRESSES_MAX: usize = 16;
 /// Refuses the classes and Gateways whose parameters lead nowhere.
 pub(super) fn refuse(
     (world, parameters): (&World, &Parameters<'_>),
-    wishes: &[Wish<'_>],
+    wishes: &[Wish],
     statuses: &mut Statuses,
 ) {
     for (class, problem) in parameters.broken_classes() {
@@ -58,7 +58,7 @@ pub(super) fn is_refused(gateway: &NamespacedName, statuses: &Statuses) -> bool 
 /// Addresses and `Programmed` of every Gateway.
 pub(super) fn report(
     world: &World,
-    (wishes, fleets): (&[Wish<'_>], &[FleetSpec]),
+    (wishes, fleets): (&[Wish], &[FleetSpec]),
     statuses: &mut Statuses,
 ) {
     for fleet in fleets {
@@ -76,7 +76,7 @@ pub(super) fn report(
                 .map(|it| it.addresses.iter().take(ADDRESSES_MAX).cloned().collect())
                 .unwrap_or_default();
             let asked = &wish.infrastructure.addresses;
-            let problem = if refused || wish.listeners.is_empty() {
+            let problem = if refused || !wish.is_served {
                 let message = "no listener of the Gateway is served";
                 Some(Problem::new(reason::INVALID, message))
             } else {

@@ -53,6 +53,7 @@ fn translated(world: &World) -> Translation {
 fn translated_in(world: &World, placement: FleetPlacement) -> Translation {
     let options = Options {
         controller_name: CONTROLLER_NAME.to_string(),
+        claimed_names: Vec::new(),
         cluster_domain: "cluster.local".to_string(),
         mode: Mode::Cluster(Cluster {
             placement,
@@ -383,6 +384,47 @@ fn merged_gateways_share_the_state_of_their_fleet() {
             ConditionStatus::True
         );
     }
+}
+
+/// Two Gateways on one port of one fleet, each with host names of its own.
+fn shared_port(hosts: [&str; 2]) -> Translation {
+    let listener = |host: &str| json!({"listeners": [{"name": "http", "port": 80, "protocol": "HTTP", "hostname": host}]});
+    let mut older = gateway("a", listener(hosts[0]));
+    older["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z".into();
+    let mut younger = gateway("b", listener(hosts[1]));
+    younger["metadata"]["creationTimestamp"] = "2026-01-02T00:00:00Z".into();
+    let class = class(reference_of_class("one"));
+    let one = proxy("one", json!({"mergeGateways": true}));
+    translated(&world(&[class, one, older, younger]))
+}
+
+#[test]
+fn merged_gateways_share_a_port_by_their_host_names() {
+    let translation = shared_port(["a.example.com", "b.example.com"]);
+    let keys: Vec<_> = translation.ir.gateways.keys().collect();
+    assert_eq!(keys, ["tollgate"]);
+    let [listener] = translation.ir.gateways["tollgate"].listeners.as_slice() else {
+        panic!("{:?}", translation.ir)
+    };
+    assert_eq!(listener.name, "class/tollgate/80");
+    let hosts: Vec<_> = listener
+        .virtual_hosts()
+        .map(|it| it.hostname.domain())
+        .collect();
+    assert_eq!(hosts, ["a.example.com", "b.example.com"]);
+}
+
+#[test]
+fn younger_of_two_merged_gateways_does_not_get_the_host_name_of_the_older() {
+    let translation = shared_port(["a.example.com", "a.example.com"]);
+    let of = |name| &status(&translation, "Gateway", name).listeners[0].conditions;
+    assert_eq!(condition(of("a"), "Accepted").status, ConditionStatus::True);
+    let conflict = condition(of("b"), "Conflicted");
+    assert_eq!(conflict.reason, "HostnameConflict");
+    assert!(
+        conflict.message.contains("Gateway default/a"),
+        "{conflict:?}"
+    );
 }
 
 #[test]

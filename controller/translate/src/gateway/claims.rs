@@ -8,15 +8,15 @@ use tollgate_ir::Hostname;
 use super::{ListenerDraft, Socket};
 
 /// Host names of listeners, by what they bind.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Claims(BTreeMap<Socket, BTreeSet<Hostname>>);
 
 // === impl Claims ===
 
 impl Claims {
-    pub(super) fn new(listeners: &[ListenerDraft]) -> Self {
+    pub(super) fn new<'a>(listeners: impl IntoIterator<Item = &'a ListenerDraft>) -> Self {
         let mut claims: BTreeMap<Socket, BTreeSet<Hostname>> = BTreeMap::new();
-        for listener in listeners.iter().filter(|listener| listener.claims()) {
+        for listener in listeners.into_iter().filter(|it| it.claims()) {
             let names = claims.entry(listener.socket()).or_default();
             names.insert(listener.hostname.clone());
         }

@@ -5,13 +5,13 @@ use tollgate_crds::DEFAULT_NAMESPACE;
 use super::frontend::Frontend;
 use super::{
     Claims, GatewayDraft, Gateways, Infrastructure, ListenerDraft, Owner, conflicts, listener,
-    overlap,
+    merged, overlap,
 };
 use crate::certificate::{self, CertificateRef};
 use crate::listener_set::ListenerSets;
 use crate::sort::by_age;
 use crate::status::{ObjectRef, reason};
-use crate::{NamespacedName, Options, World, gateway_class, groups, k8s};
+use crate::{NamespacedName, Options, World, fleet, gateway_class, groups, k8s};
 
 /// Name of the Gateway that is made where there is none.
 const DEFAULT_GATEWAY: &str = "tollgate";
@@ -37,11 +37,27 @@ pub(crate) fn drafts(world: &World, options: &Options) -> Gateways {
     if options.standalone().is_some() {
         conflicts::mark_across_gateways(&mut drafts);
     }
+    mark_merged((world, options), &mut drafts);
     for draft in &mut drafts {
         draft.claims = Claims::new(&draft.listeners);
         overlap::mark(&mut draft.listeners);
     }
+    merged::share_claims(&mut drafts);
     Gateways::new(drafts)
+}
+
+/// Notes which Gateways share a fleet, and what they cannot both have.
+fn mark_merged((world, options): (&World, &Options), drafts: &mut [GatewayDraft]) {
+    let classes = fleet::merged_classes(world, options);
+    if classes.is_empty() {
+        return;
+    }
+    for draft in drafts.iter_mut() {
+        let gateway = world.gateways.get(&draft.name);
+        let class = gateway.map(|it| &it.spec.gateway_class_name);
+        draft.merged_class = class.filter(|it| classes.contains(it.as_str())).cloned();
+    }
+    merged::mark(drafts);
 }
 
 fn draft(
@@ -101,6 +117,7 @@ fn empty(name: NamespacedName) -> GatewayDraft {
         listener_sets: Vec::new(),
         takes_listener_sets: false,
         claims: Claims::default(),
+        merged_class: None,
         infrastructure: Infrastructure::default(),
         refusal: None,
         backend_certificate: None,
