@@ -24,6 +24,7 @@ pub use list::{Entry, Page, PageRequest};
 pub use spend::{Spend, SpendOutcome, SpendState};
 pub use store::{
     Store, StoreError, StoreFuture,
+    absent::AbsentStore,
     memory::{Bounds, BudgetTotal, MemoryStore, Usage},
 };
 pub use window::{InvalidZone, Window, Zone, parse_zone};

@@ -1,5 +1,6 @@
 //! Where accounts are kept: the one place that decides, in one atomic step.
 
+pub mod absent;
 pub mod memory;
 
 use std::{future::Future, pin::Pin};
