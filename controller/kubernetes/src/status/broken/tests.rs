@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use tollgate_translate::{Mode, Options, World, translate};
+use tollgate_translate::{Cluster, FleetPlacement, Mode, Options, World, translate};
 
 use super::*;
 
@@ -16,6 +16,7 @@ fn statuses() -> Statuses {
     let world: World = objects.into_iter().collect();
     let options = Options {
         controller_name: US.to_string(),
+        claimed_names: Vec::new(),
         cluster_domain: "cluster.local".to_string(),
         mode: Mode::Cluster(tollgate_translate::Cluster::default()),
     };
