@@ -9,9 +9,8 @@ use tollgate_ir as ir;
 use tollgate_kubernetes::apply::SeenFleets;
 use tollgate_kubernetes::watch::Snapshot;
 use tollgate_link::GatewayIdentity;
-use tollgate_translate::{FleetScope, FleetSpec, Options, Statuses, Translation, World, translate};
+use tollgate_translate::{FleetSpec, Options, Statuses, Translation, World, translate};
 
-use crate::merge::merge_gateways;
 use crate::problem::Problem;
 use crate::reconcile::Report;
 
@@ -76,20 +75,7 @@ impl Round {
                     continue;
                 }
             };
-            let gateway = match &spec.scope {
-                FleetScope::Gateway { .. } => gateways.remove(&spec.key()).unwrap_or_default(),
-                FleetScope::Class { .. } => {
-                    let (merged, conflicts) = merge_gateways(&ir::Ir {
-                        gateways: spec
-                            .gateways
-                            .iter()
-                            .filter_map(|name| gateways.remove_entry(name))
-                            .collect(),
-                    });
-                    problems.extend(conflicts);
-                    merged
-                }
-            };
+            let gateway = gateways.remove(&spec.key()).unwrap_or_default();
             served.push(Fleet {
                 spec,
                 identity,
