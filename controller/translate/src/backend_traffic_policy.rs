@@ -34,6 +34,9 @@ const KIND: (&str, &str) = (groups::ENVOY_GATEWAY, "BackendTrafficPolicy");
 pub(crate) struct TrafficPolicies<'a> {
     /// Oldest first.
     policies: Vec<Policy<'a>>,
+    /// Positions of those that target a route or Gateway of that name, so that not every route
+    /// asks every policy.
+    by_name: BTreeMap<NamespacedName, BTreeSet<usize>>,
 }
 
 /// One policy.
@@ -110,7 +113,14 @@ impl<'a> TrafficPolicies<'a> {
             }
             policies.push(policy);
         }
-        Self { policies }
+        let mut by_name: BTreeMap<NamespacedName, BTreeSet<usize>> = BTreeMap::new();
+        for (index, policy) in policies.iter().enumerate() {
+            for target in &policy.targets {
+                let positions = by_name.entry(target.name.clone()).or_default();
+                positions.insert(index);
+            }
+        }
+        Self { policies, by_name }
     }
 
     /// As [`Self::apply`], for an AI rule; and the headers that must stay with its requests.
@@ -158,9 +168,17 @@ impl<'a> TrafficPolicies<'a> {
         (source, rule): (&RouteSource, Option<&str>),
         costs: &[RequestCost],
     ) -> Option<(Effect, usize)> {
+        if self.policies.is_empty() {
+            return None;
+        }
         let site = Site::new(gateways, at, (source, rule))?;
+        let named = [&source.name, &site.gateway.name].map(|name| self.by_name.get(name));
+        let near: BTreeSet<usize> = named.into_iter().flatten().flatten().copied().collect();
         let mut found: Vec<Hit> = Vec::new();
-        for (index, policy) in self.policies.iter_mut().enumerate() {
+        for index in near {
+            let Some(policy) = self.policies.get_mut(index) else {
+                continue;
+            };
             let hits = policy
                 .targets
                 .iter()

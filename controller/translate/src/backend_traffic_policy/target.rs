@@ -33,7 +33,8 @@ pub(super) struct Target {
     pub(super) reference: ParentRef,
     /// The Gateway, where it is one.
     pub(super) ancestor: Option<ParentRef>,
-    name: NamespacedName,
+    /// Of the route or Gateway.
+    pub(super) name: NamespacedName,
     what: What,
     section: Option<String>,
 }
@@ -47,7 +48,7 @@ enum What {
 
 /// A rule of a route where it is served.
 pub(super) struct Site<'a> {
-    gateway: &'a GatewayDraft,
+    pub(super) gateway: &'a GatewayDraft,
     listener: &'a str,
     source: &'a RouteSource,
     rule: Option<&'a str>,
