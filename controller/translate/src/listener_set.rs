@@ -3,11 +3,13 @@
 //! They stand behind the Gateway's own in its draft; routes name the set as their parent.
 
 mod convert;
+mod follow;
 mod status;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+pub(crate) use follow::follow;
 pub(crate) use status::{report, report_lost};
 
 use crate::gateway::{AllowedRoutes, GatewayDraft, Owner, Refusal, draft_listener};
@@ -35,7 +37,7 @@ pub(crate) struct ListenerSetDraft {
 pub(crate) struct ListenerSets<'a>(BTreeMap<NamespacedName, Vec<&'a k8s::ListenerSet>>);
 
 /// The Gateway that a set names; `None` where it names something else.
-fn parent(set: &k8s::ListenerSet) -> Option<NamespacedName> {
+pub(crate) fn parent(set: &k8s::ListenerSet) -> Option<NamespacedName> {
     let k8s::listener_set::ListenerSetParentRef {
         group,
         kind,

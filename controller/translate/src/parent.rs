@@ -9,7 +9,7 @@ use tollgate_ir::Hostname;
 use crate::gateway::{GatewayDraft, Gateways, ListenerDraft, ListenerIndex};
 use crate::hostname::intersections;
 use crate::status::{ACCEPTED, Condition, ObjectRef, ParentRef, ParentStatus, Problem, reason};
-use crate::{NamespacedName, Options, World, groups};
+use crate::{NamespacedName, Options, World, groups, listener_set};
 
 /// A route as far as attaching goes.
 #[derive(Debug)]
@@ -71,6 +71,16 @@ pub(crate) fn attach(
     attachment
 }
 
+/// Takes a route that is not accepted out of the count of its listeners (Gateway API,
+/// ListenerStatus.attachedRoutes).
+pub(crate) fn detach(gateways: &mut Gateways, attachment: &Attachment, route: &ObjectRef) {
+    for place in &attachment.places {
+        if let Some(listener) = listener_mut(gateways, place.at) {
+            listener.attached.remove(route);
+        }
+    }
+}
+
 /// The parents' statuses: what attaching said, or else `otherwise`, which holds for the route
 /// as a whole; then the same further conditions for each.
 pub(crate) fn statuses(
@@ -129,15 +139,25 @@ fn find(
         parent.namespace.as_deref().unwrap_or(namespace),
         &parent.name,
     );
-    let (found, exists) = match kind {
+    let (found, exists, rule) = match kind {
         "Gateway" => {
             let ours = gateways.find(&name).map(|gateway| (gateway, None));
-            (ours, world.gateways.contains_key(&name))
+            let exists = world.gateways.contains_key(&name);
+            (ours, exists, "does not exist")
         }
         "ListenerSet" => {
             let ours = gateways.find_listener_set(&name);
             let ours = ours.map(|(gateway, set)| (gateway, Some(set)));
-            (ours, world.listener_sets.contains_key(&name))
+            let gateway = world
+                .listener_sets
+                .get(&name)
+                .and_then(listener_set::parent);
+            let exists = gateway.is_some_and(|gateway| world.gateways.contains_key(&gateway));
+            (
+                ours,
+                exists,
+                "does not exist, or names no Gateway that does",
+            )
         }
         _ => return Found::Foreign,
     };
@@ -147,7 +167,7 @@ fn find(
         None if exists || options.standalone().is_none() => Found::Foreign,
         None => Found::Missing(Problem::new(
             reason::NO_MATCHING_PARENT,
-            format!("parent {kind} {name} does not exist"),
+            format!("parent {kind} {name} {rule}"),
         )),
     }
 }

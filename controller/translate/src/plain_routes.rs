@@ -11,9 +11,11 @@ use tollgate_ir::Hostname;
 use crate::backend_traffic_policy::TrafficPolicies;
 use crate::gateway::Gateways;
 use crate::http_route::RouteType;
-use crate::parent::{Attachment, RouteSource, attach, listener_mut, statuses as parent_statuses};
+use crate::parent::{
+    Attachment, RouteSource, attach, detach, listener_mut, statuses as parent_statuses,
+};
 use crate::sort::age_order;
-use crate::status::{Problem, Statuses, reason};
+use crate::status::{ConditionStatus, Problem, Statuses, reason};
 use crate::{NamespacedName, Options, World, grpc_route, http_route, k8s};
 use hosts::Hosts;
 
@@ -68,6 +70,9 @@ pub(crate) fn translate(
             }
         }
         let (accepted, further) = draft.conditions(source.generation);
+        if accepted.status == ConditionStatus::False {
+            detach(gateways, &attachment, &source.object);
+        }
         statuses.entry(source.object).parents = parent_statuses(
             &attachment,
             context.1,

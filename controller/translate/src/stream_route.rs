@@ -27,7 +27,10 @@ pub(crate) fn translate(
     sources.sort_by(|a, b| age_order(a.metadata, b.metadata));
     for source in sources {
         let attachment = attach(gateways, (world, options), &source.route);
-        let mut outcome = Outcome::default();
+        let mut outcome = Outcome {
+            warnings: source.ignored.iter().cloned().collect(),
+            ..Outcome::default()
+        };
         for place in &attachment.places {
             outcome.place((world, options), gateways, (&source, place));
         }
@@ -52,7 +55,7 @@ struct Outcome {
     built: Vec<(Usage, ir::StreamRoute)>,
     /// References that lead nowhere.
     ref_problems: Vec<Problem>,
-    /// Where an older route comes first.
+    /// Where an older route comes first, and what has no effect.
     warnings: Vec<Problem>,
 }
 

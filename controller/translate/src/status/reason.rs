@@ -65,6 +65,8 @@ pub const RESOLVED_REFS: &str = "ResolvedRefs";
 pub const SECRET_NOT_FOUND: &str = "SecretNotFound";
 /// A port that the object does not have.
 pub const PORT_NOT_FOUND: &str = "PortNotFound";
+/// Ours: budgets are to be kept, and there is no store that all proxies share.
+pub const STORE_MISSING: &str = "StoreMissing";
 /// A policy names an object, or a part of one, that does not exist.
 pub const TARGET_NOT_FOUND: &str = "TargetNotFound";
 /// Ours: a subject that some callers do not have.
@@ -99,3 +101,5 @@ pub const OVERLAPPING_HOSTNAMES: &str = "OverlappingHostnames";
 pub const PARENT_NOT_ACCEPTED: &str = "ParentNotAccepted";
 /// An address of a kind that no Gateway can have.
 pub const UNSUPPORTED_ADDRESS: &str = "UnsupportedAddress";
+/// The Gateway of a ListenerSet is not programmed.
+pub const PARENT_NOT_PROGRAMMED: &str = "ParentNotProgrammed";

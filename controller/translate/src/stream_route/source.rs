@@ -6,7 +6,7 @@ use tollgate_ir::Hostname;
 
 use crate::backend_ref::BackendRef;
 use crate::parent::RouteSource;
-use crate::status::{ObjectRef, ParentRef};
+use crate::status::{ObjectRef, ParentRef, Problem};
 use crate::{World, groups, k8s, world};
 
 /// A route below HTTP.
@@ -20,6 +20,8 @@ pub(super) struct StreamSource<'a> {
     pub(super) backends: Vec<StreamBackendRef>,
     /// Rules behind the first.
     pub(super) rules_dropped: usize,
+    /// What is written and has no effect.
+    pub(super) ignored: Option<Problem>,
 }
 
 /// A backend as a rule names it.
@@ -115,6 +117,9 @@ fn tls_route(route: &k8s::TlsRoute) -> StreamSource<'_> {
         prefix: "tlsroute",
         backends: backends!(route, k8s::tls::TlsRouteRulesBackendRefs),
         rules_dropped: route.spec.rules.len().saturating_sub(1),
+        ignored: default_gateways(
+            route.spec.use_default_gateways == Some(k8s::tls::TlsRouteUseDefaultGateways::All),
+        ),
     }
 }
 
@@ -128,6 +133,9 @@ fn tcp_route(route: &k8s::TcpRoute) -> StreamSource<'_> {
         prefix: "tcproute",
         backends: backends!(route, k8s::tcp::TcpRouteRulesBackendRefs),
         rules_dropped: route.spec.rules.len().saturating_sub(1),
+        ignored: default_gateways(
+            route.spec.use_default_gateways == Some(k8s::tcp::TcpRouteUseDefaultGateways::All),
+        ),
     }
 }
 
@@ -141,7 +149,15 @@ fn udp_route(route: &k8s::UdpRoute) -> StreamSource<'_> {
         prefix: "udproute",
         backends: backends!(route, k8s::udp::UdpRouteRulesBackendRefs),
         rules_dropped: route.spec.rules.len().saturating_sub(1),
+        ignored: default_gateways(
+            route.spec.use_default_gateways == Some(k8s::udp::UdpRouteUseDefaultGateways::All),
+        ),
     }
+}
+
+/// Gateways cannot be defaults yet.
+fn default_gateways(asked: bool) -> Option<Problem> {
+    asked.then(|| Problem::ignored("spec.useDefaultGateways"))
 }
 
 /// A route without host names and parents.
