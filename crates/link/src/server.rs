@@ -16,7 +16,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch, time};
 use tollgate_ir::Gateway;
 use tonic::transport::Server;
 
@@ -35,6 +35,9 @@ const KEEPALIVE: (std::time::Duration, std::time::Duration) = (
     std::time::Duration::from_secs(5),
 );
 
+/// How long proxies are given to leave when the server stops.
+const LEAVE_DEADLINE: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Streams of one connection; a proxy needs one.
 const STREAMS_MAX: u32 = 8;
 
@@ -45,6 +48,8 @@ pub struct LinkServer(Arc<Shared>);
 struct Shared {
     /// Those that are published, and those that proxies wait for.
     gateways: Mutex<BTreeMap<GatewayIdentity, watch::Sender<Option<Arc<Published>>>>>,
+    /// Held while one is changed, so that each step leads from what the one before led to.
+    changing: Mutex<()>,
     progress: watch::Sender<Progress>,
     /// True from the moment on when the server is to stop.
     stopping: watch::Sender<bool>,
@@ -110,6 +115,7 @@ impl LinkServer {
     pub fn new() -> Self {
         Self(Arc::new(Shared {
             gateways: Mutex::default(),
+            changing: Mutex::default(),
             progress: watch::Sender::default(),
             stopping: watch::Sender::default(),
             counters: Counters::default(),
@@ -129,6 +135,7 @@ impl LinkServer {
         content: Arc<Gateway>,
         settings: ProxySettings,
     ) -> Result<Version, PublishError> {
+        let _changing = self.0.changing.lock();
         let state = self.state(gateway);
         let before = state.borrow().clone();
         let next = match &before {
@@ -153,6 +160,7 @@ impl LinkServer {
 
     /// Serves nothing any more under this identity. Its proxies keep what they have.
     pub fn remove(&self, gateway: &GatewayIdentity) {
+        let _changing = self.0.changing.lock();
         let mut gateways = self.0.gateways.lock();
         if let Some(state) = gateways.get(gateway) {
             state.send_replace(None);
@@ -205,14 +213,22 @@ impl LinkServer {
             shutdown.await;
             stopping.send_replace(true);
         };
-        Server::builder()
+        let mut stopped = self.0.stopping.subscribe();
+        let left = async move {
+            // The sender is this server's own.
+            let _ = stopped.wait_for(|it| *it).await;
+            time::sleep(LEAVE_DEADLINE).await;
+        };
+        let serving = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE.0))
             .http2_keepalive_timeout(Some(KEEPALIVE.1))
             .max_concurrent_streams(STREAMS_MAX)
             .add_service(LinkService(self.clone()))
-            .serve_with_incoming_shutdown(incoming, shutdown)
-            .await?;
-        Ok(())
+            .serve_with_incoming_shutdown(incoming, shutdown);
+        tokio::select! {
+            served = serving => Ok(served?),
+            () = left => Ok(()),
+        }
     }
 
     /// The state of a gateway, made where it is the first to ask.

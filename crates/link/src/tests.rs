@@ -4,5 +4,6 @@ mod changes;
 mod following;
 mod sample;
 mod size;
+mod slow;
 mod stage;
 mod trust;

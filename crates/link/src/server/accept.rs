@@ -14,10 +14,10 @@ use super::LinkServer;
 use crate::tls::ServerTls;
 
 /// Handshakes at one time; more wait in the kernel's queue.
-const HANDSHAKES_MAX: usize = 64;
+const HANDSHAKES_MAX: usize = 512;
 
 /// How long a handshake may take.
-const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Pause where the system has no room for one more connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
