@@ -34,11 +34,15 @@ const KUBERNETES: &[&str] = &["gateway-api", "k8s-openapi", "kube", "tollgate-cr
 /// Crates that know Envoy.
 const ENVOY: &[&str] = &["envoy-types", "tollgate-envoy"];
 
+/// Crates that know how Envoy is told.
+const XDS: &[&str] = &["tollgate-xds"];
+
 /// Crate → what it must not depend on.
 fn forbidden() -> BTreeMap<&'static str, Vec<&'static [&'static str]>> {
     BTreeMap::from([
         ("tollgate-budget", vec![ASYNC, KUBERNETES, ENVOY]),
         ("tollgate-bundle", vec![ASYNC, KUBERNETES, ENVOY]),
+        ("tollgate-controller", vec![ENVOY, XDS]),
         ("tollgate-cost", vec![ASYNC, KUBERNETES, ENVOY]),
         ("tollgate-crds", vec![ASYNC, ENVOY]),
         ("tollgate-engine", vec![ASYNC, KUBERNETES, ENVOY]),
@@ -46,6 +50,7 @@ fn forbidden() -> BTreeMap<&'static str, Vec<&'static [&'static str]>> {
         ("tollgate-ir", vec![ASYNC, KUBERNETES, ENVOY]),
         ("tollgate-ledger", vec![KUBERNETES, ENVOY]),
         ("tollgate-llm", vec![ASYNC, KUBERNETES, ENVOY]),
+        ("tollgate-proxy", vec![KUBERNETES, ENVOY]),
         ("tollgate-ratelimit", vec![KUBERNETES]),
         ("tollgate-redis", vec![KUBERNETES, ENVOY]),
         ("tollgate-secret", vec![ASYNC, KUBERNETES, ENVOY]),
@@ -82,14 +87,16 @@ fn one_crate_names_the_envoy_protobuf_crate() {
 
 #[test]
 fn nothing_but_the_binary_sees_both_controller_and_data_plane() {
-    let seeing: Vec<String> = dependencies()
-        .into_iter()
-        .filter(|(_, known)| {
-            known.contains("tollgate-controller") && known.contains("tollgate-extproc")
-        })
-        .map(|(name, _)| name)
-        .collect();
-    assert_eq!(seeing, ["tollgate"]);
+    for data_plane in ["tollgate-extproc", "tollgate-proxy"] {
+        let seeing: Vec<String> = dependencies()
+            .into_iter()
+            .filter(|(_, known)| {
+                known.contains("tollgate-controller") && known.contains(data_plane)
+            })
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(seeing, ["tollgate"], "{data_plane}");
+    }
 }
 
 #[test]

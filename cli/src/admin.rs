@@ -13,27 +13,23 @@ mod view;
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
-use axum::{
-    Json, Router,
-    extract::State,
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-    routing::get,
-};
+use axum::{Json, Router, extract::State, routing::get};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use crate::{admin_token::AdminToken, metrics::Metrics};
+use crate::{
+    admin_token::AdminToken,
+    observe::{self, Observed},
+};
 
 pub(crate) use budgets::Budgets;
 
 /// What the endpoint shows. Each call looks anew.
 pub(crate) struct Shown {
-    pub(crate) metrics: Metrics,
+    /// What everybody may see: whether the gateway serves, and with which store.
+    pub(crate) observed: Observed,
     /// Budgets, and who may see them.
     pub(crate) budgets: (Budgets, AdminToken),
-    /// Whether the gateway serves, and with which store; else why not yet.
-    pub(crate) ready: Box<dyn Fn() -> Result<String, String> + Send + Sync>,
     /// The status of every object, problems in the manifests, and the gateway's own state.
     pub(crate) status: Box<dyn Fn() -> Value + Send + Sync>,
 }
@@ -60,34 +56,16 @@ pub(crate) async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let (operated, token) = shown.budgets.clone();
+    let observed = observe::router(shown.observed.clone());
     let router = Router::new()
-        .route("/health", get(|| async { "ok\n" }))
-        .route("/metrics", get(metrics))
-        .route("/ready", get(ready))
         .route("/status", get(status))
         .with_state(Arc::new(shown))
+        .merge(observed)
         .merge(budgets::router(operated, token));
     axum::serve(listener, router)
         .with_graceful_shutdown(shutdown)
         .await
         .context("serve the admin endpoint")
-}
-
-async fn ready(State(shown): State<Arc<Shown>>) -> Response {
-    match (shown.ready)() {
-        Ok(text) => format!("{text}\n").into_response(),
-        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
-    }
-}
-
-async fn metrics(State(shown): State<Arc<Shown>>) -> Response {
-    match shown.metrics.text() {
-        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "metrics could not be written");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
 }
 
 async fn status(State(shown): State<Arc<Shown>>) -> Json<Value> {

@@ -19,7 +19,7 @@ use crate::misuse::Misuse;
 pub(crate) const VARIABLE: &str = "TOLLGATE_ADMIN_TOKEN";
 /// A shorter token can be guessed.
 const BYTES_MIN: usize = 16;
-/// Folders of gateways; `tollgate_controller::infra::runtime_dir` makes them.
+/// Folders of gateways; `tollgate_proxy::infra::runtime_dir` makes them.
 const FOLDER_PREFIX: &str = "tollgate-";
 
 /// A token as the gateway compares it.

@@ -1,7 +1,10 @@
 //! The command line as typed.
 
 mod budget;
+mod certgen;
+mod controller;
 mod probe;
+mod proxy;
 mod ratelimit;
 mod store;
 
@@ -10,7 +13,10 @@ use std::{net::IpAddr, path::PathBuf};
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use budget::{AdminArgs, BudgetArgs, BudgetCommand, OutputFormat};
+pub(crate) use certgen::CertgenArgs;
+pub(crate) use controller::{ControllerArgs, DeploymentMode};
 pub(crate) use probe::ProbeArgs;
+pub(crate) use proxy::ProxyArgs;
 pub(crate) use ratelimit::RateLimitArgs;
 pub(crate) use store::StoreArgs;
 
@@ -32,8 +38,13 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// See and change what subjects have spent on the budgets of a running gateway.
     Budget(BudgetArgs),
+    /// Make or renew the certificates by which controller and proxies know each other, as Secrets.
+    Certgen(CertgenArgs),
     /// Check manifests: every problem with file, line, object, field and rule.
     Check(CheckArgs),
+    /// Run the controller of a cluster: what proxies serve, what runs them, and what every object
+    /// is told.
+    Controller(ControllerArgs),
     /// Write the custom resource definitions as YAML.
     Crds(CrdsArgs),
     /// Say which rule, backends and budgets a chat request would meet, and why.
@@ -42,6 +53,9 @@ pub(crate) enum Command {
     Probe(ProbeArgs),
     /// Run the provider simulator alone: OpenAI and Anthropic APIs with faults on demand.
     Provider(ProviderArgs),
+    /// Run the data plane of one gateway in a cluster: Envoy and the engine, by the configuration
+    /// that a controller sends.
+    Proxy(ProxyArgs),
     /// Run the rate limit service alone, for Envoys that somebody else runs.
     #[command(
         long_about = "Run the rate limit service alone, for Envoys that somebody else runs: \

@@ -6,18 +6,23 @@ mod admin;
 mod admin_token;
 mod args;
 mod budget;
+mod certgen;
 mod check;
+mod controller;
 mod crds;
 mod explain;
 mod load;
 mod logging;
 mod metrics;
 mod misuse;
+mod observe;
 mod output;
 mod probe;
 mod provider;
+mod proxy;
 mod ratelimit;
 mod run;
+mod serving;
 mod status;
 mod translate;
 
@@ -36,11 +41,14 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let done = match args.command {
         Command::Budget(args) => budget::budget(&args),
+        Command::Certgen(args) => certgen::certgen(args),
         Command::Check(args) => check::check(&args),
+        Command::Controller(args) => controller::controller(args),
         Command::Crds(args) => crds::crds(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Probe(args) => probe::probe(&args),
         Command::Provider(args) => provider::provider(&args),
+        Command::Proxy(args) => proxy::proxy(args),
         Command::Ratelimit(args) => ratelimit::ratelimit(args),
         Command::Run(args) => run::run(args),
         Command::Status(args) => status::status(&args),

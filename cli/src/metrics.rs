@@ -8,7 +8,7 @@ use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
 use prometheus::{Encoder, Registry, TextEncoder};
 
 /// The process' metrics.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
     provider: SdkMeterProvider,
@@ -38,6 +38,11 @@ impl Metrics {
     /// Makes instruments.
     pub(crate) fn meter(&self) -> Meter {
         self.provider.meter("tollgate")
+    }
+
+    /// Where parts that count for Prometheus themselves register.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// Everything in Prometheus' text format.

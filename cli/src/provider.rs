@@ -24,7 +24,7 @@ pub(crate) fn provider(args: &ProviderArgs) -> anyhow::Result<ExitCode> {
              tally:     http://{address}/_control/tally\n\
              faults:    PUT http://{address}/_control/faults"
         ));
-        crate::run::stop_signal().await?;
+        crate::serving::stop_signal().await?;
         Ok(ExitCode::SUCCESS)
     })
 }

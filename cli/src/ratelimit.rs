@@ -15,13 +15,13 @@ use tokio::sync::watch;
 use tollgate_budget::{Clock, Store};
 use tollgate_bundle::Bundle;
 use tollgate_controller::{
-    infra::runtime_dir::RuntimeDir,
     problem::Problem,
     source::{
         folder::Manifests,
         watch::{FileChanges, WatchTiming, watch_paths},
     },
 };
+use tollgate_proxy::infra::runtime_dir::RuntimeDir;
 use tollgate_ratelimit::{Listen, Service, Telemetry};
 use tollgate_translate::Options;
 
@@ -31,8 +31,9 @@ use crate::{
     args::RateLimitArgs,
     load, logging,
     metrics::{self, Metrics},
+    observe::Observed,
     output,
-    run::{
+    serving::{
         ended_early,
         ledger::{LedgerLook, RunningLedger},
         stop_signal, until,
@@ -55,7 +56,7 @@ pub(crate) fn ratelimit(args: RateLimitArgs) -> anyhow::Result<ExitCode> {
 
 async fn serve(args: RateLimitArgs) -> anyhow::Result<()> {
     load::require(&args.config)?;
-    let ledger = RunningLedger::start(&args.store)?;
+    let ledger = RunningLedger::start(&args.store.settings()?)?;
     // Watched before they are read, so that no change falls between.
     let changes = watch_paths(args.config.clone(), WatchTiming::default());
     let mut source = Source::new(args.config.clone())?;
@@ -185,12 +186,14 @@ fn shown(
     let service = Arc::clone(service);
     let store = ledger.clone();
     Shown {
-        metrics,
+        observed: Observed {
+            metrics,
+            ready: Arc::new(move || match service.is_serving() {
+                true => Ok(format!("ready; {}", store.words())),
+                false => Err("not ready: the service is stopping".to_string()),
+            }),
+        },
         budgets,
-        ready: Box::new(move || match service.is_serving() {
-            true => Ok(format!("ready; {}", store.words())),
-            false => Err("not ready: the service is stopping".to_string()),
-        }),
         status: Box::new(move || {
             json!({
                 "rateLimits": bundle.borrow().rate_limits,

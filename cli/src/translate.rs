@@ -5,6 +5,7 @@ use std::{net::Ipv4Addr, path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use serde_json::Value;
 use tollgate_controller::source::folder::Manifests;
+use tollgate_proxy::pin_clusters;
 use tollgate_xds::{BuildOptions, build, resources_json};
 
 use crate::{
@@ -27,7 +28,9 @@ pub(crate) fn translate(args: &TranslateArgs) -> anyhow::Result<ExitCode> {
         TranslateTo::Status => serde_json::to_value(&translated.statuses)?,
         TranslateTo::Xds => {
             let options = BuildOptions::new(PathBuf::from("extproc.sock"));
-            resources_json(&build(&translated.gateway, &options)).context("render xDS as JSON")?
+            let mut gateway = translated.gateway;
+            pin_clusters(&mut gateway);
+            resources_json(&build(&gateway, &options)).context("render xDS as JSON")?
         }
     };
     output::result(&serde_json::to_string_pretty(&value)?);

@@ -1,9 +1,7 @@
-//! Standalone mode has one Envoy: all Gateways become one, each on its own ports. The clusters
-//! of AI rules get names that change with what they lead to.
+//! Standalone mode has one Envoy: all Gateways become one, each on its own ports.
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
 use tollgate_ir as ir;
 
 use crate::problem::Problem;
@@ -25,7 +23,7 @@ pub fn merge_gateways(ir: &ir::Ir) -> (ir::Gateway, Vec<Problem>) {
                 Some(owner) => problems.push(port_taken(name, listener.port, owner)),
                 None => {
                     owners.insert(listener.port, name);
-                    merged.listeners.push(pin_clusters(listener.clone()));
+                    merged.listeners.push(listener.clone());
                 }
             }
         }
@@ -34,37 +32,6 @@ pub fn merge_gateways(ir: &ir::Ir) -> (ir::Gateway, Vec<Problem>) {
         merged.budgets.extend(budgets.clone());
     }
     (merged, problems)
-}
-
-/// Names the clusters of AI rules by their content as well.
-///
-/// The engine translates and signs a request for the provider that it believes a cluster leads
-/// to. A cluster that changed under its name would, until the engine knows, lead to another
-/// provider: with the wrong translation and with somebody else's key.
-fn pin_clusters(mut listener: ir::Listener) -> ir::Listener {
-    let scopes = listener
-        .http_mut()
-        .flat_map(|http| &mut http.virtual_hosts)
-        .filter_map(|host| host.ai.as_mut());
-    for rule in scopes.flat_map(|scope| &mut scope.rules) {
-        let backends = &rule.rule.backends;
-        let apis: Vec<_> = backends
-            .iter()
-            .map(|backend| (&backend.id, &backend.api))
-            .collect();
-        // `Debug` of plain data: equal for equal content within one version of this program.
-        let content = format!("{apis:?} {:?}", rule.destinations);
-        let digest = Sha256::digest(content.as_bytes());
-        let suffix: String = digest
-            .iter()
-            .take(4)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        for backend in &mut rule.rule.backends {
-            backend.cluster = format!("{}@{suffix}", backend.cluster);
-        }
-    }
-    listener
 }
 
 fn port_taken(gateway: &str, port: u16, owner: &str) -> Problem {

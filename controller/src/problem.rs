@@ -51,7 +51,7 @@ pub enum Severity {
 
 impl Problem {
     /// An error that belongs to no line of a file.
-    pub(crate) fn of_object(object: String, message: String) -> Self {
+    pub fn of_object(object: String, message: String) -> Self {
         Self {
             place: None,
             object: Some(object),

@@ -31,6 +31,8 @@ mod operator;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod rate_limit_service;
 #[cfg(test)]
 mod rate_limits;

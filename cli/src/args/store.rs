@@ -1,6 +1,11 @@
 //! Where budgets are kept: the options of `tollgate run`.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::{Path, PathBuf};
+
+use tollgate_link::{RedisSettings, StoreSettings};
+use tollgate_secret::Secret;
+
+use crate::misuse::Misuse;
 
 /// The ledger's store.
 #[derive(Clone, clap::Args)]
@@ -59,15 +64,44 @@ pub(crate) struct StoreArgs {
 // === impl StoreArgs ===
 
 impl StoreArgs {
-    /// How long a hold that is not renewed counts.
-    pub(crate) fn hold_lifetime(&self) -> Duration {
-        Duration::from_secs(self.hold_lifetime)
+    /// The settings that they stand for, with the password that a file holds.
+    ///
+    /// # Errors
+    ///
+    /// The password file cannot be used.
+    pub(crate) fn settings(&self) -> Result<StoreSettings, Misuse> {
+        let Self {
+            redis,
+            redis_password_file,
+            redis_prefix,
+            store_deadline,
+            hold_lifetime,
+        } = self;
+        let redis = redis.as_ref().map(|url| {
+            let password = redis_password_file.as_deref().map(password).transpose()?;
+            Ok(RedisSettings {
+                url: Secret::new(url.clone()),
+                password,
+                prefix: redis_prefix.clone(),
+            })
+        });
+        Ok(StoreSettings {
+            redis: redis.transpose()?,
+            deadline_ms: *store_deadline,
+            hold_lifetime_s: *hold_lifetime,
+        })
     }
+}
 
-    /// How often live holds are renewed: one renewal may be lost.
-    pub(crate) fn renew_every(&self) -> Duration {
-        self.hold_lifetime() / 3
+fn password(path: &Path) -> Result<Secret<String>, Misuse> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Misuse(format!("--redis-password-file {shown}: {error}")))?;
+    let password = text.trim_end_matches(['\n', '\r']);
+    if password.is_empty() {
+        return Err(Misuse(format!("--redis-password-file {shown} is empty")));
     }
+    Ok(Secret::new(password.to_string()))
 }
 
 /// The URL may hold a password.

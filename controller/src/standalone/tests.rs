@@ -1,61 +1,22 @@
-//! Standalone mode through real Envoy: files in, requests through, changes followed.
+//! Standalone mode on real files: what changes, and what is said about it.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tollgate_translate::{CONTROLLER_NAME, Mode, Options, Standalone as StandaloneOptions};
-use tollgate_xds::BuildOptions;
 
-use super::{Standalone, StandaloneConfig};
-use crate::infra::envoy_binary::{EnvoySearch, find_envoy};
-use crate::infra::envoy_process::EnvoyState;
-use crate::infra::runtime_dir::RuntimeDir;
-use crate::reconcile::{Inputs, Report};
+use super::{Inputs, Outcome, Standalone};
+use crate::problem::Problem;
 use crate::source::folder::Manifests;
 
 const WAIT: Duration = Duration::from_secs(30);
 
-/// An upstream that answers every request with one text, on connections that stay open.
-async fn upstream(text: &'static str) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut buffer = [0; 4096];
-                while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {
-                    let answer = format!(
-                        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}",
-                        text.len()
-                    );
-                    if stream.write_all(answer.as_bytes()).await.is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    address
-}
-
-async fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
-/// A route to a backend at this address, both of this name.
-fn route(name: &str, to: SocketAddr) -> String {
+fn route(backend: &str) -> String {
     format!(
         "\
 apiVersion: gateway.networking.k8s.io/v1
@@ -63,106 +24,33 @@ kind: HTTPRoute
 metadata: {{name: route}}
 spec:
   parentRefs: [{{name: tollgate}}]
-  rules: [{{backendRefs: [{{group: gateway.envoyproxy.io, kind: Backend, name: {name}}}]}}]
+  rules: [{{backendRefs: [{{group: gateway.envoyproxy.io, kind: Backend, name: {backend}}}]}}]
 ---
 apiVersion: gateway.envoyproxy.io/v1alpha1
 kind: Backend
-metadata: {{name: {name}}}
-spec: {{endpoints: [{{ip: {{address: {}, port: {}}}}}]}}
-",
-        to.ip(),
-        to.port()
+metadata: {{name: {backend}}}
+spec: {{endpoints: [{{ip: {{address: 127.0.0.1, port: 81}}}}]}}
+"
     )
 }
 
-struct Running {
-    gateway: Standalone,
-    port: u16,
-    _runtime: RuntimeDir,
-}
-
-async fn start(manifests: PathBuf, port: u16) -> Running {
-    let runtime = RuntimeDir::new().unwrap();
-    let envoy = find_envoy(&EnvoySearch::from_environment(None), &|_| {})
-        .await
-        .unwrap();
+async fn start(manifests: PathBuf) -> (Standalone, Outcome) {
     let mode = Mode::Standalone(StandaloneOptions {
-        default_port: port,
+        default_port: 1975,
         bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
         provider_urls: BTreeMap::new(),
     });
-    let config = StandaloneConfig {
-        inputs: Inputs {
-            manifests: Manifests::Paths(vec![manifests]),
-            environment: Arc::new(|_| None),
-            options: Options {
-                controller_name: CONTROLLER_NAME.to_string(),
-                cluster_domain: "cluster.local".to_string(),
-                mode,
-            },
-            build: BuildOptions::new(runtime.path().join("extproc.sock")),
+    let inputs = Inputs {
+        manifests: Manifests::Paths(vec![manifests]),
+        environment: Arc::new(|_| None),
+        options: Options {
+            controller_name: CONTROLLER_NAME.to_string(),
+            claimed_names: Vec::new(),
+            cluster_domain: "cluster.local".to_string(),
+            mode,
         },
-        runtime_dir: runtime.path().to_path_buf(),
-        envoy: envoy.path,
-        concurrency: Some(1),
-        envoy_log_level: "warning".to_string(),
-        connections_max: 1000,
-        drain_max: Duration::from_secs(5),
     };
-    let gateway = Standalone::start(config).await.unwrap();
-    Running {
-        gateway,
-        port,
-        _runtime: runtime,
-    }
-}
-
-impl Running {
-    async fn ready(&mut self) {
-        timeout(WAIT, self.gateway.ready.wait_for(|ready| *ready))
-            .await
-            .expect("it must become ready")
-            .unwrap();
-    }
-
-    /// The first report with a problem that holds this text.
-    async fn problem(&mut self, text: &str) -> String {
-        let found = |report: &Arc<Report>| {
-            report
-                .problems
-                .iter()
-                .map(ToString::to_string)
-                .find(|problem| problem.contains(text))
-        };
-        let report = timeout(
-            WAIT,
-            self.gateway
-                .report
-                .wait_for(|report| found(report).is_some()),
-        );
-        let report = report
-            .await
-            .unwrap_or_else(|_| panic!("no problem with {text:?}"))
-            .unwrap();
-        found(&report).unwrap()
-    }
-}
-
-fn client() -> reqwest::Client {
-    reqwest::Client::builder()
-        .no_proxy()
-        .timeout(WAIT)
-        .build()
-        .unwrap()
-}
-
-async fn get(client: &reqwest::Client, port: u16) -> (u16, String) {
-    let answer = client
-        .get(format!("http://127.0.0.1:{port}/"))
-        .send()
-        .await
-        .expect("a dropped request");
-    (answer.status().as_u16(), answer.text().await.unwrap())
+    Standalone::start(inputs).await.unwrap()
 }
 
 /// Saves as editors do: a new file in the place of the old.
@@ -172,96 +60,70 @@ fn save(file: &Path, text: &str) {
     fs::rename(&temporary, file).unwrap();
 }
 
+async fn next(standalone: &mut Standalone) -> Outcome {
+    timeout(WAIT, standalone.next()).await.expect("a change")
+}
+
+/// The problems of the newest report.
+fn problems(standalone: &Standalone) -> Vec<String> {
+    let report = standalone.report();
+    let problems = report.borrow().problems.clone();
+    problems.iter().map(ToString::to_string).collect()
+}
+
 #[tokio::test]
-async fn a_saved_change_is_live_in_half_a_second_and_drops_no_request() {
+async fn saved_change_is_a_new_gateway_even_if_somebody_stops_waiting_for_it() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("route.yaml");
-    let (a, b) = (upstream("a").await, upstream("b").await);
-    fs::write(&file, route("a", a)).unwrap();
-    let mut running = start(dir.path().to_path_buf(), free_port().await).await;
-    running.ready().await;
-    let client = client();
-    assert_eq!(get(&client, running.port).await, (200, "a".to_string()));
-    let mut fastest = Duration::MAX;
-    // The first two changes come within the time that the old clusters linger.
-    for (name, address) in [("b", b), ("a", a), ("b", b), ("a", a)] {
-        let saved = Instant::now();
-        save(&file, &route(name, address));
+    fs::write(&file, route("a")).unwrap();
+    let (mut standalone, first) = start(dir.path().to_path_buf()).await;
+    assert_eq!(first.gateway.listeners.len(), 1);
+    save(&file, &route("b"));
+    // Dropped again and again while it waits or evaluates.
+    let changed = timeout(WAIT, async {
         loop {
-            let (status, body) = get(&client, running.port).await;
-            assert_eq!(status, 200, "{body}");
-            if body == name {
-                break;
+            if let Ok(outcome) = timeout(Duration::from_micros(200), standalone.next()).await
+                && outcome.gateway != first.gateway
+            {
+                return;
             }
-            assert!(saved.elapsed() < WAIT, "the change must come");
         }
-        fastest = fastest.min(saved.elapsed());
-    }
-    assert!(fastest < Duration::from_millis(500), "{fastest:?}");
-    running.gateway.shutdown().await;
+    });
+    changed.await.expect("the change");
 }
 
 #[tokio::test]
-async fn a_broken_document_is_told_and_the_others_are_served() {
+async fn broken_document_is_told_with_its_gateway_and_goes_with_the_file() {
     let dir = tempfile::tempdir().unwrap();
-    let a = upstream("a").await;
-    fs::write(dir.path().join("a.yaml"), route("a", a)).unwrap();
-    let mut running = start(dir.path().to_path_buf(), free_port().await).await;
-    running.ready().await;
+    fs::write(dir.path().join("a.yaml"), route("a")).unwrap();
+    let (mut standalone, first) = start(dir.path().to_path_buf()).await;
     save(&dir.path().join("b.yaml"), "x: 1\n---\nkind: [\n");
-    let problem = running.problem("not valid YAML").await;
-    assert!(problem.contains("b.yaml:"), "{problem}");
-    assert_eq!(get(&client(), running.port).await, (200, "a".to_string()));
-    fs::remove_file(dir.path().join("b.yaml")).unwrap();
-    let healed = running
-        .gateway
-        .report
-        .wait_for(|report| report.problems.is_empty());
-    timeout(WAIT, healed)
-        .await
-        .expect("the problem must go with the file")
-        .unwrap();
-    running.gateway.shutdown().await;
-}
-
-#[tokio::test]
-async fn a_killed_envoy_comes_back_with_the_configuration_and_a_stopped_one_is_gone() {
-    let dir = tempfile::tempdir().unwrap();
-    let a = upstream("a").await;
-    fs::write(dir.path().join("a.yaml"), route("a", a)).unwrap();
-    let mut running = start(dir.path().to_path_buf(), free_port().await).await;
-    running.ready().await;
-    let EnvoyState::Running { pid } = *running.gateway.envoy.borrow() else {
-        panic!("not running")
-    };
-    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-    timeout(WAIT, running.gateway.ready.wait_for(|ready| !*ready))
-        .await
-        .expect("not ready without envoy")
-        .unwrap();
-    running.ready().await;
-    assert_eq!(get(&client(), running.port).await, (200, "a".to_string()));
-    let port = running.port;
-    running.gateway.shutdown().await;
+    let Outcome { gateway, report } = next(&mut standalone).await;
+    assert_eq!(gateway, first.gateway);
+    assert_eq!(problems(&standalone), Vec::<String>::new(), "not told yet");
+    standalone.tell(report, Vec::new());
+    let told = problems(&standalone);
     assert!(
-        client()
-            .get(format!("http://127.0.0.1:{port}/"))
-            .send()
-            .await
-            .is_err()
+        told[0].contains("b.yaml:") && told[0].contains("not valid YAML"),
+        "{told:?}"
     );
+    fs::remove_file(dir.path().join("b.yaml")).unwrap();
+    let Outcome { report, .. } = next(&mut standalone).await;
+    standalone.tell(report, Vec::new());
+    assert_eq!(problems(&standalone), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn a_port_that_another_process_has_is_a_problem() {
+async fn refused_pieces_stand_in_the_report_until_they_are_accepted() {
     let dir = tempfile::tempdir().unwrap();
-    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = taken.local_addr().unwrap().port();
-    fs::write(dir.path().join("a.yaml"), route("a", upstream("a").await)).unwrap();
-    let mut running = start(dir.path().to_path_buf(), port).await;
-    let problem = running.problem("envoy refuses it").await;
-    assert!(problem.contains(&port.to_string()), "{problem}");
-    assert!(!*running.gateway.ready.borrow());
-    running.gateway.shutdown().await;
+    fs::write(dir.path().join("a.yaml"), route("a")).unwrap();
+    let (mut standalone, first) = start(dir.path().to_path_buf()).await;
+    let objects = first.report.objects;
+    standalone.tell(first.report, Vec::new());
+    let problem = Problem::of_object("default/gateway/80".to_string(), "port in use".to_string());
+    standalone.tell_refused(vec![problem]);
+    assert_eq!(problems(&standalone), ["default/gateway/80: port in use"]);
+    standalone.tell_refused(Vec::new());
+    assert_eq!(problems(&standalone), Vec::<String>::new());
+    assert_eq!(standalone.report().borrow().objects, objects);
 }

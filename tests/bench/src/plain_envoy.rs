@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, process::Stdio};
 
 use anyhow::{Context, Result};
-use tollgate_controller::infra::envoy_binary::{EnvoySearch, find_envoy};
+use tollgate_proxy::infra::envoy_binary::{EnvoySearch, find_envoy};
 
 use crate::subject::Subject;
 

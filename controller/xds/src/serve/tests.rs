@@ -25,14 +25,14 @@ fn snapshot(names: &[(ResourceType, &str)]) -> Arc<Snapshot> {
                     alt_stat_name: content,
                     ..Default::default()
                 };
-                resources.clusters.insert(name, cluster);
+                resources.clusters.insert(name, Arc::new(cluster));
             }
             Endpoint => {
                 let endpoints = envoy::endpoint::ClusterLoadAssignment {
                     cluster_name: name.clone(),
                     ..Default::default()
                 };
-                resources.endpoints.insert(name, endpoints);
+                resources.endpoints.insert(name, Arc::new(endpoints));
             }
             Listener => {
                 let listener = envoy::listener::Listener {
@@ -40,7 +40,7 @@ fn snapshot(names: &[(ResourceType, &str)]) -> Arc<Snapshot> {
                     stat_prefix: content,
                     ..Default::default()
                 };
-                resources.listeners.insert(name, listener);
+                resources.listeners.insert(name, Arc::new(listener));
             }
             Route => {
                 let route = envoy::route::RouteConfiguration {
@@ -48,7 +48,7 @@ fn snapshot(names: &[(ResourceType, &str)]) -> Arc<Snapshot> {
                     vhost_header: content,
                     ..Default::default()
                 };
-                resources.routes.insert(name, route);
+                resources.routes.insert(name, Arc::new(route));
             }
             ResourceType::Secret => {
                 let secret = envoy::tls::Secret {

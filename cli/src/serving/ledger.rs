@@ -1,5 +1,5 @@
-//! The ledger of `tollgate run` and `tollgate ratelimit`: which store, the guard before it, and
-//! its background task.
+//! The ledger of a gateway and of `tollgate ratelimit`: which store, the guard before it, and its
+//! background tasks.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tollgate_budget::{Clock, MemoryStore, Store, store::memory::Bounds};
 use tollgate_ledger::{BreakerState, Ledger, LedgerConfig};
+use tollgate_link::{RedisSettings, StoreSettings};
 use tollgate_redis::{RedisOptions, RedisStore};
-use tollgate_secret::Secret;
 
-use crate::{args::StoreArgs, misuse::Misuse};
+use crate::misuse::Misuse;
 
 /// How long settlements that wait may hold up the end of the process.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
@@ -31,26 +31,26 @@ impl RunningLedger {
     ///
     /// # Errors
     ///
-    /// The URL, the password file or the prefix cannot be used ([`Misuse`]).
-    pub(crate) fn start(args: &StoreArgs) -> anyhow::Result<Self> {
+    /// The URL or the prefix cannot be used ([`Misuse`]).
+    pub(crate) fn start(settings: &StoreSettings) -> anyhow::Result<Self> {
         let mut redis = None;
-        let (name, store): (String, Arc<dyn Store>) = match &args.redis {
+        let (name, store): (String, Arc<dyn Store>) = match &settings.redis {
             None => {
                 let bounds = Bounds {
-                    hold_lifetime_ms: millis(args.hold_lifetime()),
+                    hold_lifetime_ms: hold_lifetime_ms(settings),
                     ..Bounds::default()
                 };
                 let store = MemoryStore::new(Clock::system(), bounds);
                 ("memory".to_string(), Arc::new(store))
             }
-            Some(url) => {
-                let name = shown_url(url);
-                let store = Arc::new(connect(url, args)?);
+            Some(server) => {
+                let name = shown_url(server.url.expose());
+                let store = Arc::new(connect(server, settings)?);
                 redis = Some(Arc::clone(&store));
                 (name, store)
             }
         };
-        let ledger = Ledger::new(store, config(args), Clock::system());
+        let ledger = Ledger::new(store, config(settings), Clock::system());
         let mut tasks = vec![tokio::spawn({
             let ledger = Arc::clone(&ledger);
             async move { ledger.run().await }
@@ -116,25 +116,22 @@ impl LedgerLook {
     }
 }
 
-fn connect(url: &str, args: &StoreArgs) -> anyhow::Result<RedisStore> {
+fn connect(server: &RedisSettings, settings: &StoreSettings) -> anyhow::Result<RedisStore> {
+    let RedisSettings {
+        url,
+        password,
+        prefix,
+    } = server;
     let mut options = RedisOptions {
-        hold_lifetime_ms: millis(args.hold_lifetime()),
+        hold_lifetime_ms: hold_lifetime_ms(settings),
+        password: password.clone(),
         ..RedisOptions::default()
     };
-    if let Some(prefix) = &args.redis_prefix {
+    if let Some(prefix) = prefix {
         options.prefix.clone_from(prefix);
     }
-    if let Some(path) = &args.redis_password_file {
-        let path_shown = path.display();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Misuse(format!("--redis-password-file {path_shown}: {error}")))?;
-        let password = text.trim_end_matches(['\n', '\r']);
-        if password.is_empty() {
-            return Err(Misuse(format!("--redis-password-file {path_shown} is empty")).into());
-        }
-        options.password = Some(Secret::new(password.to_string()));
-    }
-    RedisStore::connect(url, options).map_err(|error| Misuse(format!("--redis: {error}")).into())
+    RedisStore::connect(url.expose(), options)
+        .map_err(|error| Misuse(format!("--redis: {error}")).into())
 }
 
 /// Says in the log how the first attempt to reach the server went.
@@ -153,17 +150,23 @@ async fn tell_first_answer(store: Arc<RedisStore>, name: String, ledger: Arc<Led
     }
 }
 
-fn config(args: &StoreArgs) -> LedgerConfig {
+fn config(settings: &StoreSettings) -> LedgerConfig {
     let mut config = LedgerConfig::default();
-    config.decision_deadline = Duration::from_millis(args.store_deadline);
+    config.decision_deadline = Duration::from_millis(settings.deadline_ms);
     config.settle_deadline = config.settle_deadline.max(config.decision_deadline);
     // A call that is served without the store is renewed like any other.
-    config.lease_bounds.hold_lifetime_ms = millis(args.hold_lifetime());
+    config.lease_bounds.hold_lifetime_ms = hold_lifetime_ms(settings);
     config
 }
 
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+/// How often live holds are renewed: one renewal may be lost.
+pub(crate) fn renew_every(settings: &StoreSettings) -> Duration {
+    Duration::from_secs(settings.hold_lifetime_s) / 3
+}
+
+/// How long a hold that is not renewed counts.
+fn hold_lifetime_ms(settings: &StoreSettings) -> u64 {
+    settings.hold_lifetime_s.saturating_mul(1_000)
 }
 
 /// The URL without user, password and parameters.

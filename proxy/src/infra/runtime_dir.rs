@@ -43,7 +43,11 @@ impl RuntimeDir {
         self.dir.path()
     }
 
-    fn new_in(parent: &Path) -> io::Result<Self> {
+    /// Makes a folder in this one, which must be there.
+    ///
+    /// # Errors
+    /// When no folder can be made, or its path is too long for a socket's.
+    pub fn new_in(parent: &Path) -> io::Result<Self> {
         let dir = tempfile::Builder::new()
             .prefix("tollgate-")
             .permissions(std::fs::Permissions::from_mode(0o700))

@@ -1,4 +1,4 @@
-//! The rate limit service inside `tollgate run`, on a socket in the private folder.
+//! The rate limit service inside a gateway, on a socket in the private folder.
 
 use std::{path::Path, sync::Arc};
 

@@ -16,6 +16,8 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(crate) struct Readiness {
     pub(crate) envoy: watch::Receiver<EnvoyState>,
     pub(crate) progress: watch::Receiver<Progress>,
+    /// Whether a listener is in effect, if any was asked for.
+    pub(crate) listening: watch::Receiver<bool>,
     pub(crate) admin: EnvoyAdmin,
 }
 
@@ -36,6 +38,8 @@ impl Readiness {
             tokio::select! {
                 changed = self.envoy.changed() => if changed.is_err() { return },
                 changed = self.progress.changed() => if changed.is_err() { return },
+                // Its sender may go first.
+                Ok(()) = self.listening.changed() => {}
                 () = sleep(LOOK), if !now => {}
             }
         }
@@ -47,7 +51,8 @@ impl Readiness {
             let progress = self.progress.borrow_and_update();
             progress.streams > 0 && progress.live.is_some()
         };
+        let listening = *self.listening.borrow_and_update();
         // Envoy calls itself live once its first listeners are up.
-        running && configured && self.admin.is_live().await
+        running && configured && listening && self.admin.is_live().await
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tollgate_bundle::{Bundle, RateLimit};
-use tollgate_xds::Resources;
+use tollgate_xds::{Rejection, ResourceType, Resources};
+
+use super::blamed;
 
 /// First what `new` adds behind the listeners and routes of `old`: the engine may choose it then.
 pub(super) fn additions(old: &Resources, new: &Resources) -> Resources {
@@ -23,6 +25,47 @@ pub(super) fn switch(old: &Resources, new: &Resources) -> Resources {
         listeners: new.listeners.clone(),
         routes: new.routes.clone(),
         ..additions(old, new)
+    }
+}
+
+/// What Envoy has once it refused resources of `new`: of those the ones of `old`. What is named
+/// there must stay, so nothing of `old` goes either.
+pub(super) fn refused(old: &Resources, new: &Resources, rejection: &Rejection) -> Resources {
+    let names = &blamed(rejection);
+    let mut kept = switch(old, new);
+    match rejection.kind {
+        ResourceType::Listener => {
+            keep(&mut kept.listeners, &old.listeners, names);
+            // Nobody asks for the routes of a listener that is not there. Envoy keeps what it has.
+            kept.routes.retain(|name, _| old.routes.contains_key(name));
+        }
+        ResourceType::Route => keep(&mut kept.routes, &old.routes, names),
+        ResourceType::Cluster => keep(&mut kept.clusters, &old.clusters, names),
+        ResourceType::Endpoint => keep(&mut kept.endpoints, &old.endpoints, names),
+        ResourceType::Secret => keep(&mut kept.secrets, &old.secrets, names),
+    }
+    kept
+}
+
+/// Whether `new` brings what was refused while it was added.
+pub(super) fn adds(new: &Resources, rejection: &Rejection) -> bool {
+    let mut names = blamed(rejection).into_iter();
+    match rejection.kind {
+        // These are those of before.
+        ResourceType::Listener | ResourceType::Route => false,
+        ResourceType::Cluster => names.any(|name| new.clusters.contains_key(name)),
+        ResourceType::Endpoint => names.any(|name| new.endpoints.contains_key(name)),
+        ResourceType::Secret => names.any(|name| new.secrets.contains_key(name)),
+    }
+}
+
+/// Puts the old ones of these names in the place of the new.
+fn keep<T: Clone>(new: &mut BTreeMap<String, T>, old: &BTreeMap<String, T>, names: &[&String]) {
+    for name in names {
+        match old.get(*name) {
+            Some(resource) => new.insert((*name).clone(), resource.clone()),
+            None => new.remove(*name),
+        };
     }
 }
 

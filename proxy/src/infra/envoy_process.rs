@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::admin::EnvoyAdmin;
 use super::backoff::Backoff;
@@ -38,6 +38,16 @@ pub struct EnvoyConfig {
     pub drain_max: Duration,
 }
 
+/// How long Envoy serves on once we stop.
+#[derive(Clone, Copy, Debug)]
+pub struct Drain {
+    /// Its ports stay open for at least so long, with clients told to leave: who chooses among
+    /// several proxies needs time to see that this one is going. Zero where nobody chooses.
+    pub min: Duration,
+    /// How long open requests may take to end.
+    pub max: Duration,
+}
+
 /// What became of Envoy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EnvoyState {
@@ -48,6 +58,8 @@ pub enum EnvoyState {
         /// Its process id.
         pid: u32,
     },
+    /// It is about to end: it serves, and says that it will not for long.
+    Draining,
     /// It died (or could not be started) and is started again after a pause.
     Backoff {
         /// The pause.
@@ -67,7 +79,9 @@ pub struct EnvoyProcess {
 
 #[derive(Clone, Copy, Debug)]
 struct Stop {
-    drain_end: Instant,
+    /// No port is closed before, unless `end` comes first.
+    close: Instant,
+    end: Instant,
 }
 
 struct Supervisor {
@@ -102,11 +116,13 @@ impl EnvoyProcess {
         self.state.clone()
     }
 
-    /// Lets open requests end, for at most `drain_max`, and ends Envoy.
-    pub async fn shutdown(mut self, drain_max: Duration) {
-        let drain_end = Instant::now() + drain_max;
-        self.stop.send_replace(Some(Stop { drain_end }));
-        let bound = drain_max + TERM_WAIT_MAX + TERM_WAIT_MAX;
+    /// Lets open requests end, within the bounds of the drain, and ends Envoy.
+    pub async fn shutdown(mut self, drain: Drain) {
+        let now = Instant::now();
+        let end = now + drain.max;
+        let close = end.min(now + drain.min);
+        self.stop.send_replace(Some(Stop { close, end }));
+        let bound = drain.max + TERM_WAIT_MAX + TERM_WAIT_MAX;
         if timeout(bound, &mut self.task).await.is_err() {
             tracing::error!("envoy's supervisor does not end; envoy is killed");
         }
@@ -219,12 +235,13 @@ impl Supervisor {
 
     /// Drains and ends a running Envoy.
     async fn end(&self, child: &mut Child, pid: u32, stop: Stop) {
+        self.state.send_replace(EnvoyState::Draining);
         tokio::select! {
             _ = child.wait() => {
                 tracing::warn!(pid, "envoy ended before it was drained");
                 return;
             }
-            () = self.drain(stop.drain_end) => {}
+            () = self.drain(stop) => {}
         }
         if let Some(target) = i32::try_from(pid).ok().and_then(Pid::from_raw)
             && let Err(error) = kill_process(target, Signal::TERM)
@@ -242,8 +259,8 @@ impl Supervisor {
         }
     }
 
-    /// Returns when no request is open, or at `end`.
-    async fn drain(&self, end: Instant) {
+    /// Returns when no request is open and the ports may close, or at the end of the drain.
+    async fn drain(&self, stop: Stop) {
         let Some(admin) = &self.admin else { return };
         // Clients with open connections are told to leave while new ones are still served; then
         // the ports are closed, and what came in between may end too.
@@ -257,8 +274,13 @@ impl Supervisor {
                 tracing::debug!(%error, request, "envoy does not take part in its drain");
                 return;
             }
-            if request != "/healthcheck/fail" {
-                until_idle(admin, end).await;
+            match request {
+                "/healthcheck/fail" => {}
+                "/drain_listeners?graceful&skip_exit" => {
+                    sleep_until(stop.close).await;
+                    until_idle(admin, stop.end).await;
+                }
+                _ => until_idle(admin, stop.end).await,
             }
         }
     }
@@ -279,15 +301,23 @@ impl Ended {
     }
 }
 
+// === impl Stop ===
+
+impl Stop {
+    fn at_once() -> Self {
+        let now = Instant::now();
+        Self {
+            close: now,
+            end: now,
+        }
+    }
+}
+
 async fn stopped(stop: &mut watch::Receiver<Option<Stop>>) -> Stop {
     match stop.wait_for(Option::is_some).await {
-        Ok(stop) => stop.unwrap_or(Stop {
-            drain_end: Instant::now(),
-        }),
+        Ok(stop) => stop.unwrap_or_else(Stop::at_once),
         // The owner is gone without a word: no drain.
-        Err(_) => Stop {
-            drain_end: Instant::now(),
-        },
+        Err(_) => Stop::at_once(),
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use tollgate_bundle::{Bundle, Scope};
-use tollgate_xds::{Progress, Rejection, ResourceType, Resources};
+use tollgate_xds::{Rejection, ResourceType, Resources};
 
-use super::{Desired, Outlets, Publisher};
+use super::{Desired, Outlets, Publisher, Verdict};
 
 /// A configuration whose listener, cluster and scope all bear this name.
 fn desired(name: &str) -> Desired {
@@ -62,7 +62,7 @@ async fn clusters_come_first_and_go_last_and_scopes_outlive_their_routes() {
     let (mut publisher, outlets) = Publisher::new(desired("a"));
     let bundles = outlets.bundles.clone();
     let seen = envoy(outlets);
-    assert_eq!(publisher.publish(desired("b")).await, None);
+    assert_eq!(publisher.publish(desired("b")).await, Verdict::Accepted);
     publisher.retire().await;
     let expect = [["a", "a+b", "a"], ["b", "a+b", "a+b"], ["b", "b", "b"]];
     assert_eq!(
@@ -77,7 +77,7 @@ async fn an_equal_configuration_is_not_sent_again() {
     let (mut publisher, outlets) = Publisher::new(desired("a"));
     let (snapshots, bundles) = (outlets.snapshots.clone(), outlets.bundles.clone());
     let seen = envoy(outlets);
-    assert_eq!(publisher.publish(desired("a")).await, None);
+    publisher.publish(desired("a")).await;
     publisher.retire().await;
     assert!(!snapshots.has_changed().unwrap() && !bundles.has_changed().unwrap());
     assert!(seen.lock().unwrap().is_empty());
@@ -117,20 +117,20 @@ async fn a_configuration_is_in_effect_once_the_engine_serves_it() {
     let mut bundles = outlets.bundles.clone();
     // It has told what it serves once, and is slow from then on.
     let first = Arc::clone(&bundles.borrow_and_update());
-    outlets.applied.send_replace(Some(first));
+    outlets.served.send_replace(Some(first));
     let engine = tokio::spawn(async move {
         while bundles.changed().await.is_ok() {
             let bundle = Arc::clone(&bundles.borrow_and_update());
             tokio::time::sleep(super::ANSWER_WAIT_MAX / 4).await;
-            outlets.applied.send_replace(Some(bundle));
+            outlets.served.send_replace(Some(bundle));
         }
     });
     let begun = tokio::time::Instant::now();
     publisher.publish(desired("b")).await;
     // The bundle between the two, and the new one.
     assert_eq!(begun.elapsed(), super::ANSWER_WAIT_MAX / 2);
-    let applied = publisher.applied.borrow().clone().expect("a bundle");
-    assert_eq!(*applied, desired("b").bundle);
+    let served = publisher.served.borrow().clone().expect("a bundle");
+    assert_eq!(*served, desired("b").bundle);
     engine.abort();
 }
 
@@ -140,42 +140,70 @@ async fn an_envoy_that_never_answers_delays_a_rollout_and_does_not_stop_it() {
     outlets
         .progress
         .send_modify(|progress| progress.streams = 1);
-    assert_eq!(publisher.publish(desired("b")).await, None);
+    assert_eq!(publisher.publish(desired("b")).await, Verdict::Unanswered);
     assert_eq!(**outlets.bundles.borrow(), desired("b").bundle);
 }
 
-#[tokio::test]
-async fn what_envoy_refuses_is_given_back() {
-    let (mut publisher, outlets) = Publisher::new(desired("a"));
+/// Refuses each listener of this name, with a cluster beside it or not.
+fn refusing_envoy(outlets: Outlets, refused: (ResourceType, &'static str)) {
     let Outlets {
         mut snapshots,
         progress,
-        bundles: _bundles,
+        bundles,
         ..
     } = outlets;
     progress.send_modify(|progress| progress.streams = 1);
     tokio::spawn(async move {
+        let (kind, name) = refused;
+        let _open = bundles;
         while snapshots.changed().await.is_ok() {
-            let version = snapshots.borrow_and_update().version().to_string();
-            let error = "no such port".to_string();
-            let kind = ResourceType::Listener;
-            let rejection = Rejection {
-                version,
-                kind,
-                names: vec!["b".to_string()],
-                error,
-            };
-            progress.send_modify(|progress: &mut Progress| progress.rejection = Some(rejection));
+            let snapshot = snapshots.borrow_and_update().clone();
+            let version = snapshot.version().to_string();
+            progress.send_modify(|progress| {
+                if snapshot.resource(kind, name).is_none() {
+                    progress.live = Some(version);
+                    progress.rejection = None;
+                    return;
+                }
+                progress.rejection = Some(Rejection {
+                    version,
+                    kind,
+                    names: vec![name.to_string()],
+                    error: "no such port".to_string(),
+                });
+            });
         }
     });
-    let rejection = publisher.publish(desired("b")).await.expect("a refusal");
-    assert_eq!(
-        publisher.publish(desired("b")).await.as_ref(),
-        Some(&rejection),
-        "it still stands"
-    );
-    assert_eq!(
-        (rejection.kind, rejection.error.as_str()),
-        (ResourceType::Listener, "no such port")
-    );
+}
+
+#[tokio::test]
+async fn a_refused_listener_leaves_the_clusters_of_the_listener_before() {
+    let (mut publisher, outlets) = Publisher::new(desired("a"));
+    refusing_envoy(outlets, (ResourceType::Listener, "b"));
+    let Verdict::Refused(rejection) = publisher.publish(desired("b")).await else {
+        panic!("not refused")
+    };
+    assert_eq!(rejection.error, "no such port");
+    let names = |publisher: &Publisher| {
+        let resources = &publisher.current.resources;
+        let listeners = Vec::from_iter(resources.listeners.keys().cloned()).join("+");
+        let clusters = Vec::from_iter(resources.clusters.keys().cloned()).join("+");
+        let scopes = Vec::from_iter(publisher.current.bundle.scopes.keys().cloned()).join("+");
+        [listeners, clusters, scopes]
+    };
+    assert_eq!(names(&publisher), ["", "a+b", "a+b"]);
+    assert_eq!(publisher.publish(desired("c")).await, Verdict::Accepted);
+    assert_eq!(names(&publisher), ["c", "c", "c"]);
+}
+
+#[tokio::test]
+async fn a_refused_cluster_is_not_switched_over_to() {
+    let (mut publisher, outlets) = Publisher::new(desired("a"));
+    let bundles = outlets.bundles.clone();
+    refusing_envoy(outlets, (ResourceType::Cluster, "b"));
+    let verdict = publisher.publish(desired("b")).await;
+    assert!(matches!(verdict, Verdict::Refused(_)), "{verdict:?}");
+    assert_eq!(**bundles.borrow(), desired("a").bundle);
+    let listeners = publisher.current.resources.listeners.keys();
+    assert_eq!(Vec::from_iter(listeners), ["a"]);
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
 
-use super::{EnvoyConfig, EnvoyProcess, EnvoyState};
+use super::{Drain, EnvoyConfig, EnvoyProcess, EnvoyState};
 use crate::infra::admin::EnvoyAdmin;
 use crate::infra::envoy_binary::{EnvoySearch, find_envoy};
 
@@ -50,6 +50,11 @@ static_resources:
         log_level: "warning".to_string(),
         drain_max: Duration::from_secs(10),
     }
+}
+
+fn at_most(max: Duration) -> Drain {
+    let min = Duration::ZERO;
+    Drain { min, max }
 }
 
 async fn free_port() -> u16 {
@@ -100,7 +105,7 @@ async fn a_killed_envoy_is_started_again_and_a_stopped_one_is_gone() {
     let second = running(&envoy, first).await;
     live(&admin).await;
     let mut state = envoy.state();
-    envoy.shutdown(Duration::from_secs(5)).await;
+    envoy.shutdown(at_most(Duration::from_secs(5))).await;
     assert_eq!(*state.borrow_and_update(), EnvoyState::Stopped);
     assert!(!exists(first) && !exists(second));
 }
@@ -123,7 +128,7 @@ async fn an_open_request_ends_well_before_envoy_does() {
     let (mut server, _) = upstream.accept().await.unwrap();
     let mut buffer = [0; 4096];
     assert!(server.read(&mut buffer).await.unwrap() > 0);
-    let shutdown = tokio::spawn(envoy.shutdown(Duration::from_secs(20)));
+    let shutdown = tokio::spawn(envoy.shutdown(at_most(Duration::from_secs(20))));
     // The drain has begun once Envoy fails its health check.
     let end = Instant::now() + WAIT;
     while admin.is_live().await {
@@ -168,7 +173,7 @@ async fn a_request_that_never_ends_is_cut_off_at_the_end_of_the_drain() {
         .unwrap();
     let _server = upstream.accept().await.unwrap();
     let start = Instant::now();
-    timeout(WAIT, envoy.shutdown(Duration::from_millis(500)))
+    timeout(WAIT, envoy.shutdown(at_most(Duration::from_millis(500))))
         .await
         .expect("the drain must be bounded");
     assert!(
@@ -196,7 +201,7 @@ async fn an_envoy_that_cannot_start_is_tried_again_and_can_be_stopped() {
         .await
         .expect("the pause must grow")
         .unwrap();
-    timeout(WAIT, envoy.shutdown(Duration::from_secs(1)))
+    timeout(WAIT, envoy.shutdown(at_most(Duration::from_secs(1))))
         .await
         .expect("it must stop");
     assert_eq!(*state.borrow_and_update(), EnvoyState::Stopped);

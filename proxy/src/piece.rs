@@ -1,0 +1,67 @@
+//! The pieces of a gateway that Envoy can refuse one by one, and gateways in which some of them
+//! stand aside. Pure. Fed by `isolate`.
+
+mod changed;
+mod compose;
+#[cfg(test)]
+pub(crate) mod samples;
+
+pub(crate) use changed::{Suspect, changed, has};
+pub(crate) use compose::{Form, compose};
+
+/// Names a piece; names come from the IR.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Piece {
+    /// A port: its address and protocol, and all of TCP and UDP.
+    Listener { name: String },
+    /// What is done for a server name, but for the virtual hosts inside.
+    Chain { name: String },
+    /// A host name.
+    Host { name: String },
+    /// A route of a virtual host.
+    Route { host: String, name: String },
+    /// An AI rule of a virtual host.
+    Rule { host: String, id: String },
+}
+
+/// How deep a piece lies: what is at fault is looked for from the outside in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    Listener,
+    Chain,
+    Host,
+    Route,
+}
+
+// === impl Piece ===
+
+impl Piece {
+    pub(crate) fn level(&self) -> Level {
+        match self {
+            Self::Listener { .. } => Level::Listener,
+            Self::Chain { .. } => Level::Chain,
+            Self::Host { .. } => Level::Host,
+            Self::Route { .. } | Self::Rule { .. } => Level::Route,
+        }
+    }
+
+    /// Its name in the IR.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Listener { name }
+            | Self::Chain { name }
+            | Self::Host { name }
+            | Self::Route { name, .. } => name,
+            Self::Rule { id, .. } => id,
+        }
+    }
+}
+
+// === impl Level ===
+
+impl Level {
+    pub(crate) const ALL: [Self; 4] = [Self::Listener, Self::Chain, Self::Host, Self::Route];
+}
+
+#[cfg(test)]
+mod tests;
