@@ -127,7 +127,7 @@ struct State {
 impl State {
     async fn run(mut self, mut wanted: watch::Receiver<Wanted>, mut leads: watch::Receiver<bool>) {
         let stored = Arc::clone(&self.stored);
-        let mut is_leader = false;
+        let mut is_leader = *leads.borrow_and_update();
         loop {
             if is_leader {
                 self.begin_writes();

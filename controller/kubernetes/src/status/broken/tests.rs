@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use tollgate_translate::{Cluster, FleetPlacement, Mode, Options, World, translate};
+use tollgate_translate::{Cluster, Mode, Options, World, translate};
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn statuses() -> Statuses {
         controller_name: US.to_string(),
         claimed_names: Vec::new(),
         cluster_domain: "cluster.local".to_string(),
-        mode: Mode::Cluster(tollgate_translate::Cluster::default()),
+        mode: Mode::Cluster(Cluster::default()),
     };
     translate(&world, &options).statuses
 }
