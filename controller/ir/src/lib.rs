@@ -42,7 +42,8 @@ pub use tls::{Certificate, ClientValidation, ClientValidationMode, DownstreamTls
 /// Everything that all gateways of this controller shall do.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ir {
-    /// By `namespace/name` of the Gateway.
+    /// By `namespace/name` of the Gateway, or by the name of the class whose Gateways share one
+    /// fleet.
     pub gateways: BTreeMap<String, Gateway>,
 }
 

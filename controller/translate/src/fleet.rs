@@ -4,6 +4,7 @@
 //! Only in a cluster: on a machine of our own there is one proxy and nobody to make more. Fed by
 //! the listeners that `gateway` has assembled; feeds `tollgate-fleet`.
 
+mod bind_ports;
 mod build;
 mod ignored;
 mod merge;
@@ -16,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tollgate_ir as ir;
 
+pub(crate) use bind_ports::separate;
 pub use ignored::is_envoy_alone;
 pub use merge::{json_merge, strategic_merge};
 pub use spec::{

@@ -46,7 +46,10 @@ pub fn translate(world: &World, options: &Options) -> Translation {
         .into_iter()
         .map(|draft| {
             let key = draft.key();
-            let listeners = gateway::assemble(draft, options);
+            let mut listeners = gateway::assemble(draft, options);
+            if options.cluster().is_some() {
+                fleet::separate(&mut listeners);
+            }
             (key, build_gateway(listeners, &consumers, &budgets))
         })
         .collect();

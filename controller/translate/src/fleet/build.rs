@@ -152,10 +152,7 @@ fn join(fleet: &mut FleetSpec, wish: &Wish) {
 fn port(listener: &ir::Listener) -> FleetPort {
     FleetPort {
         port: listener.port,
-        protocol: match listener.traffic {
-            ir::Traffic::Udp(_) => Transport::Udp,
-            ir::Traffic::Http(_) | ir::Traffic::Tls(_) | ir::Traffic::Tcp(_) => Transport::Tcp,
-        },
+        protocol: Transport::of(listener),
         bind_port: listener.bind_port,
     }
 }
