@@ -1,8 +1,9 @@
 //! Which routes a listener takes (`allowedRoutes`), and which ListenerSets a Gateway takes.
 
-use std::collections::BTreeMap;
-
 use crate::{World, k8s};
+
+/// Label of a namespace with its name.
+const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 /// Namespaces whose objects are taken: routes by a listener, ListenerSets by a Gateway.
 #[derive(Clone, Debug)]
@@ -46,7 +47,7 @@ impl AllowedRoutes {
         match self {
             Self::All => true,
             Self::Same(own) => own == namespace,
-            Self::Selector(selector) => selects(selector, &labels(world, namespace)),
+            Self::Selector(selector) => selects(selector, |key| label(world, namespace, key)),
         }
     }
 
@@ -66,10 +67,7 @@ impl AllowedRoutes {
 /// namespace writes `All`.
 fn nothing() -> k8s::Selector {
     k8s::Selector {
-        match_expressions: Some(vec![expression(
-            "kubernetes.io/metadata.name",
-            "DoesNotExist",
-        )]),
+        match_expressions: Some(vec![expression(NAME_LABEL, "DoesNotExist")]),
         match_labels: None,
     }
 }
@@ -82,22 +80,18 @@ fn expression(key: &str, operator: &str) -> k8s::SelectorExpression {
     }
 }
 
-/// Labels of a namespace; Kubernetes itself sets the one with the name.
-fn labels(world: &World, namespace: &str) -> BTreeMap<String, String> {
-    let mut labels = world
-        .namespaces
-        .get(namespace)
-        .and_then(|namespace| namespace.metadata.labels.clone())
-        .unwrap_or_default();
-    labels.insert(
-        "kubernetes.io/metadata.name".to_string(),
-        namespace.to_string(),
-    );
-    labels
+/// A label of a namespace; Kubernetes itself sets the one with the name.
+fn label<'a>(world: &'a World, namespace: &'a str, key: &str) -> Option<&'a str> {
+    if key == NAME_LABEL {
+        return Some(namespace);
+    }
+    let namespace = world.namespaces.get(namespace)?;
+    let labels = namespace.metadata.labels.as_ref()?;
+    labels.get(key).map(String::as_str)
 }
 
 /// Kubernetes' label selectors: all labels and all expressions must hold.
-fn selects(selector: &k8s::Selector, labels: &BTreeMap<String, String>) -> bool {
+fn selects<'a>(selector: &k8s::Selector, label: impl Fn(&str) -> Option<&'a str>) -> bool {
     let k8s::Selector {
         match_expressions,
         match_labels,
@@ -105,14 +99,12 @@ fn selects(selector: &k8s::Selector, labels: &BTreeMap<String, String>) -> bool 
     let equal = match_labels
         .iter()
         .flatten()
-        .all(|(key, value)| labels.get(key) == Some(value));
+        .all(|(key, value)| label(key) == Some(value));
     let expressions = match_expressions.iter().flatten().all(|expression| {
-        let value = labels.get(&expression.key);
-        let listed = |value: &String| {
-            expression
-                .values
-                .as_ref()
-                .is_some_and(|values| values.contains(value))
+        let value = label(&expression.key);
+        let listed = |value: &str| {
+            let mut values = expression.values.iter().flatten();
+            values.any(|it| it == value)
         };
         match expression.operator.as_str() {
             "In" => value.is_some_and(listed),
