@@ -11,8 +11,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
+use tollgate_bundle as bundle;
 use tollgate_ir as ir;
-use tollgate_xds::{BuildOptions, ResourceType, Snapshot, build};
+use tollgate_xds::{BuildOptions, ResourceType, Snapshot, build, rebuild};
 
 const ROUNDS: usize = 11;
 
@@ -20,27 +21,28 @@ fn main() {
     println!("median of {ROUNDS}; times in ms, sizes in bytes");
     println!(
         "{:>7} {:>12} {:>8} {:>8} {:>8} {:>8} {:>12} {:>12}",
-        "routes", "hosts", "build", "new", "build'", "update", "all bytes", "changed"
+        "routes", "hosts", "build", "new", "rebuild", "update", "all bytes", "changed"
     );
     for routes in [100, 1_000, 5_000] {
         for (name, hosts) in [("one", 1), ("one each", routes)] {
-            measure(routes, name, hosts);
+            let gateways = [8080, 9090].map(|port| plain(routes, hosts, port));
+            measure(routes, name, &gateways);
         }
+        let gateways = [8080, 9090].map(|port| ai(routes, port));
+        measure(routes, "one, AI", &gateways);
     }
 }
 
-fn measure(routes: usize, name: &str, hosts: usize) {
+fn measure(routes: usize, name: &str, [before, after]: &[ir::Gateway; 2]) {
     let options = BuildOptions::new("/run/tollgate/extproc.sock".into());
-    let before = gateway(routes, hosts, 8080);
-    let after = gateway(routes, hosts, 9090);
     let mut times: [Vec<Duration>; 4] = Default::default();
     let mut sizes = (0, 0);
     for _ in 0..ROUNDS {
-        let (built, time) = timed(|| build(&before, &options));
+        let (built, time) = timed(|| build(before, &options));
         times[0].push(time);
         let (first, time) = timed(|| Snapshot::new(&built));
         times[1].push(time);
-        let (built, time) = timed(|| build(&after, &options));
+        let (built, time) = timed(|| rebuild((before, &built), after, &options));
         times[2].push(time);
         let (second, time) = timed(|| first.update(&built));
         times[3].push(time);
@@ -78,16 +80,35 @@ fn size(snapshot: &Snapshot, known: &Snapshot) -> usize {
 }
 
 /// So many routes, shared out to so many hosts. The one in the middle goes to this port.
-fn gateway(routes: usize, hosts: usize, changed_port: u16) -> ir::Gateway {
+fn plain(routes: usize, hosts: usize, changed_port: u16) -> ir::Gateway {
     let mut virtual_hosts: Vec<ir::VirtualHost> = (0..hosts).map(host).collect();
     for index in 0..routes {
-        let port = if index == routes / 2 {
-            changed_port
-        } else {
-            8080
-        };
+        let port = port_of(index, routes, changed_port);
         virtual_hosts[index % hosts].routes.push(route(index, port));
     }
+    gateway(virtual_hosts)
+}
+
+/// So many AI rules on one host.
+fn ai(rules: usize, changed_port: u16) -> ir::Gateway {
+    let rules = (0..rules).map(|index| rule(index, port_of(index, rules, changed_port)));
+    gateway(vec![ir::VirtualHost {
+        ai: Some(ir::AiScope {
+            rules: rules.collect(),
+        }),
+        ..host(0)
+    }])
+}
+
+fn port_of(index: usize, count: usize, changed_port: u16) -> u16 {
+    if index == count / 2 {
+        changed_port
+    } else {
+        8080
+    }
+}
+
+fn gateway(virtual_hosts: Vec<ir::VirtualHost>) -> ir::Gateway {
     ir::Gateway {
         listeners: vec![ir::Listener {
             name: "default/gateway/80".to_string(),
@@ -116,25 +137,11 @@ fn host(index: usize) -> ir::VirtualHost {
 
 fn route(index: usize, port: u16) -> ir::HttpRoute {
     let route = format!("httproute/team-{:03}/route-{index:05}/rule/0", index % 100);
-    let address = IpAddr::V4(Ipv4Addr::new(
-        10,
-        0,
-        (index / 250) as u8,
-        (index % 250) as u8,
-    ));
     let backend = ir::WeightedBackend {
         name: format!("{route}/backend/0"),
         weight: 1,
         filters: Vec::new(),
-        destination: Ok(ir::Destination {
-            endpoints: vec![ir::Endpoint {
-                host: ir::Host::Ip(address),
-                port,
-                draining: false,
-            }],
-            tls: None,
-            protocol: ir::UpstreamProtocol::Http1,
-        }),
+        destination: Ok(destination(index, port)),
     };
     ir::HttpRoute {
         name: format!("{route}/match/0"),
@@ -150,5 +157,66 @@ fn route(index: usize, port: u16) -> ir::HttpRoute {
         timeouts: ir::Timeouts::default(),
         retry: None,
         rate_limits: None,
+    }
+}
+
+fn destination(index: usize, port: u16) -> ir::Destination {
+    let address = Ipv4Addr::new(10, 0, (index / 250) as u8, (index % 250) as u8);
+    ir::Destination {
+        endpoints: vec![ir::Endpoint {
+            host: ir::Host::Ip(IpAddr::V4(address)),
+            port,
+            draining: false,
+        }],
+        tls: None,
+        protocol: ir::UpstreamProtocol::Http1,
+    }
+}
+
+/// Two backends, so that each has a cluster with the other behind it.
+fn rule(index: usize, port: u16) -> ir::AiRule {
+    let id = format!("team-{:03}/route-{index:05}/0", index % 100);
+    let backends = (0..2).map(|backend| {
+        let id = format!("{id}/{backend}");
+        bundle::Backend {
+            cluster: format!("ai/{id}"),
+            id,
+            name: format!("backend-{backend}"),
+            priority: backend,
+            weight: 1,
+            model: None,
+            api: bundle::Api::OpenAi {
+                prefix: "v1".to_string(),
+            },
+            credential: None,
+            budgets: Vec::new(),
+            invalid: None,
+        }
+    });
+    ir::AiRule {
+        rule: bundle::Rule {
+            route: format!("team/route-{index:05}"),
+            namespace: "team".to_string(),
+            matches: Vec::new(),
+            backends: backends.collect(),
+            budgets: Vec::new(),
+            output_tokens_default: 256,
+            kept_headers: Vec::new(),
+            costs: Vec::new(),
+            output_tokens_min: 1,
+            models: Vec::new(),
+            id,
+        },
+        destinations: [port, port + 1]
+            .map(|port| Some(destination(index, port)))
+            .into(),
+        rate_limits: None,
+        timeouts: ir::Timeouts::default(),
+        retry: ir::Retry {
+            retries: 2,
+            on: vec![ir::RetryTrigger::ServerError],
+            backoff_base_ms: 25,
+            backoff_max_ms: 250,
+        },
     }
 }

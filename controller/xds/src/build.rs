@@ -16,6 +16,7 @@ mod header_filter;
 mod http_manager;
 mod http_match;
 mod http_route;
+mod last;
 mod listener;
 mod local_reply;
 mod mirror;
@@ -33,28 +34,13 @@ mod upstream_tls;
 mod value;
 mod virtual_host;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use tollgate_envoy as envoy;
 use tollgate_ir as ir;
-use tollgate_secret::Secret;
 
-/// All resources of one gateway, by name.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Resources {
-    /// One for each port.
-    pub listeners: BTreeMap<String, envoy::listener::Listener>,
-    /// One for each port with HTTP, and for each server name with HTTPS.
-    pub routes: BTreeMap<String, envoy::route::RouteConfiguration>,
-    /// Backends, and services of our own.
-    pub clusters: BTreeMap<String, envoy::cluster::Cluster>,
-    /// Endpoints of those clusters whose endpoints are all addresses.
-    pub endpoints: BTreeMap<String, envoy::endpoint::ClusterLoadAssignment>,
-    /// Trusted certificate authorities, and certificates with their keys. Provider credentials
-    /// are not here: they travel in the bundle.
-    pub secrets: BTreeMap<String, Secret<envoy::tls::Secret>>,
-}
+use crate::Resources;
+use last::Last;
 
 /// What the resources need to know about the machine they are made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +61,21 @@ pub struct BuildOptions {
 
 /// Renders a gateway.
 pub fn build(gateway: &ir::Gateway, options: &BuildOptions) -> Resources {
+    assemble(gateway, options, &Last::default())
+}
+
+/// Renders a gateway as [`build`] does, and takes over from `last` (a gateway, and what it was
+/// built to with the same options) what has not changed.
+pub fn rebuild(
+    last: (&ir::Gateway, &Resources),
+    gateway: &ir::Gateway,
+    options: &BuildOptions,
+) -> Resources {
+    let (last, built) = last;
+    assemble(gateway, options, &Last::new(last, built))
+}
+
+fn assemble(gateway: &ir::Gateway, options: &BuildOptions, last: &Last<'_>) -> Resources {
     // Consumers and budgets are the engine's business (`Gateway::bundle`).
     let ir::Gateway {
         listeners,
@@ -83,7 +84,7 @@ pub fn build(gateway: &ir::Gateway, options: &BuildOptions) -> Resources {
     } = gateway;
     let mut resources = Resources::default();
     for listener in listeners {
-        add_listener(&mut resources, listener, options);
+        add_listener(&mut resources, listener, options, last);
     }
     let traffic = || listeners.iter().flat_map(ir::Listener::http);
     let ai = traffic().any(http_manager::has_ai);
@@ -91,23 +92,32 @@ pub fn build(gateway: &ir::Gateway, options: &BuildOptions) -> Resources {
     let ratelimit = traffic().any(|http| rate_limit::Kinds::of_http(http).global);
     let ratelimit = ratelimit.then(|| rate_limit::build_cluster(options));
     for cluster in extproc.into_iter().flatten().chain(ratelimit) {
-        resources.clusters.insert(cluster.name.clone(), cluster);
+        let name = cluster.name.clone();
+        resources.clusters.insert(name, Arc::new(cluster));
     }
     resources
 }
 
-fn add_listener(resources: &mut Resources, listener: &ir::Listener, options: &BuildOptions) {
+fn add_listener(
+    resources: &mut Resources,
+    listener: &ir::Listener,
+    options: &BuildOptions,
+    last: &Last<'_>,
+) {
     if let Some(built) = listener::build_listener(listener, options) {
         resources.add_secrets(built.secrets);
         let name = listener.name.clone();
-        resources.listeners.insert(name, built.listener);
+        resources.listeners.insert(name, Arc::new(built.listener));
     }
-    let client_side = (listener.port, http_manager::Scheme::of(&listener.traffic));
+    let client_side = http_manager::client_side(listener);
     for http in listener.http() {
-        let routes = virtual_host::build_route_configuration(client_side, http, options);
+        let routes = last.routes(client_side, http).unwrap_or_else(|| {
+            let built = virtual_host::build_route_configuration(client_side, http, options);
+            Arc::new(built)
+        });
         resources.routes.insert(http.name.clone(), routes);
         for host in &http.virtual_hosts {
-            add_backends(resources, host, options);
+            add_backends(resources, host, options, last);
         }
     }
     for route in stream_route::of_listener(listener) {
@@ -117,50 +127,30 @@ fn add_listener(resources: &mut Resources, listener: &ir::Listener, options: &Bu
     }
 }
 
-fn add_backends(resources: &mut Resources, host: &ir::VirtualHost, options: &BuildOptions) {
-    for route in &host.routes {
-        let ir::HttpAction::Forward(backends) = &route.action else {
-            continue;
-        };
-        for backend in backends {
-            if let Ok(destination) = &backend.destination {
-                let built = cluster::build_http_cluster(&backend.name, destination, options);
-                resources.add(built);
+fn add_backends(
+    resources: &mut Resources,
+    host: &ir::VirtualHost,
+    options: &BuildOptions,
+    last: &Last<'_>,
+) {
+    for (name, destination) in host.routes.iter().flat_map(http_route::destinations) {
+        match last.cluster(name, destination) {
+            Some(same) => {
+                resources.add_again(same);
+                resources.add_secrets(upstream_tls::secrets(destination, options));
             }
-        }
-        for mirror in mirror::mirrors(&route.filters) {
-            let built = cluster::build_http_cluster(&mirror.name, &mirror.destination, options);
-            resources.add(built);
+            None => resources.add(cluster::build_http_cluster(name, destination, options)),
         }
     }
     for rule in host.ai.iter().flat_map(|ai| &ai.rules) {
-        for built in ai_cluster::build_ai_clusters(rule, options) {
-            resources.add(built);
-        }
-    }
-}
-
-// === impl Resources ===
-
-impl Resources {
-    fn add(&mut self, built: cluster::BuiltCluster) {
-        let cluster::BuiltCluster {
-            cluster,
-            endpoints,
-            secrets,
-        } = built;
-        if let Some(endpoints) = endpoints {
-            let name = endpoints.cluster_name.clone();
-            self.endpoints.insert(name, endpoints);
-        }
-        self.add_secrets(secrets);
-        self.clusters.insert(cluster.name.clone(), cluster);
-    }
-
-    fn add_secrets(&mut self, secrets: Vec<envoy::tls::Secret>) {
-        for secret in secrets {
-            let name = secret.name.clone();
-            self.secrets.insert(name, Secret::new(secret));
+        let Some(same) = last.rule(rule) else {
+            let built = ai_cluster::build_ai_clusters(rule, options);
+            built.into_iter().for_each(|built| resources.add(built));
+            continue;
+        };
+        same.into_iter().for_each(|same| resources.add_again(same));
+        for destination in rule.destinations.iter().flatten() {
+            resources.add_secrets(upstream_tls::secrets(destination, options));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Resources as protobuf JSON, for `tollgate translate --to xds` and goldens.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use tollgate_envoy as envoy;
@@ -40,10 +41,10 @@ pub fn resources_json(resources: &Resources) -> Result<Value, JsonError> {
 
 fn without_keys(
     secrets: &BTreeMap<String, Secret<envoy::tls::Secret>>,
-) -> BTreeMap<String, envoy::tls::Secret> {
+) -> BTreeMap<String, Arc<envoy::tls::Secret>> {
     secrets
         .iter()
-        .map(|(name, secret)| (name.clone(), without_key(secret)))
+        .map(|(name, secret)| (name.clone(), Arc::new(without_key(secret))))
         .collect()
 }
 
@@ -68,10 +69,10 @@ fn without_key(secret: &Secret<envoy::tls::Secret>) -> envoy::tls::Secret {
     }
 }
 
-fn by_name<T: Message + Name>(resources: &BTreeMap<String, T>) -> Result<Value, JsonError> {
+fn by_name<T: Message + Name>(resources: &BTreeMap<String, Arc<T>>) -> Result<Value, JsonError> {
     let entries: Result<Map<_, _>, _> = resources
         .iter()
-        .map(|(name, resource)| Ok((name.clone(), envoy::to_json(resource)?)))
+        .map(|(name, resource)| Ok((name.clone(), envoy::to_json(resource.as_ref())?)))
         .collect();
     entries.map(Value::Object)
 }

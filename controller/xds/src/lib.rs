@@ -6,11 +6,13 @@
 mod bootstrap;
 mod build;
 mod json;
+mod resources;
 mod serve;
 mod snapshot;
 
 pub use bootstrap::{Admin, BootstrapOptions, bootstrap};
-pub use build::{BuildOptions, Resources, build};
+pub use build::{BuildOptions, build, rebuild};
 pub use json::resources_json;
+pub use resources::Resources;
 pub use serve::{Progress, Rejection, ServeError, serve};
 pub use snapshot::{EncodedResource, ResourceType, Snapshot};

@@ -1,14 +1,16 @@
 //! Resources as they are sent: encoded once, each with a version that is a hash of its encoding,
 //! so that delta xDS sends what changed and nothing else. Fed by `build`, read by `serve`.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tollgate_envoy as envoy;
+use tollgate_secret::Secret;
 
-use envoy::well_known::Any;
+use envoy::well_known;
 use envoy::{Message, Name};
 
 use crate::Resources;
@@ -35,7 +37,7 @@ pub struct EncodedResource {
     /// Equal for equal content.
     pub version: String,
     /// The resource.
-    pub resource: Any,
+    pub resource: well_known::Any,
 }
 
 /// All resources of one gateway at one time.
@@ -45,8 +47,16 @@ pub struct Snapshot {
     resources: BTreeMap<ResourceType, Encoded>,
 }
 
-/// By name; shared with other snapshots that have the same.
-type Encoded = BTreeMap<String, Arc<EncodedResource>>;
+/// By name.
+type Encoded = BTreeMap<String, Kept>;
+
+/// Shared with other snapshots that have the same.
+#[derive(Clone)]
+struct Kept {
+    encoded: Arc<EncodedResource>,
+    /// What it was encoded from; kept, so that no other can come to be at its address.
+    source: Option<Arc<dyn Any + Send + Sync>>,
+}
 
 // === impl ResourceType ===
 
@@ -95,20 +105,19 @@ impl Snapshot {
             endpoints,
             secrets,
         } = resources;
-        let secrets = secrets.iter().map(|(name, it)| (name, it.expose()));
         let resources = BTreeMap::from([
-            self.encode_all(ResourceType::Cluster, clusters),
-            self.encode_all(ResourceType::Endpoint, endpoints),
-            self.encode_all(ResourceType::Secret, secrets),
-            self.encode_all(ResourceType::Listener, listeners),
-            self.encode_all(ResourceType::Route, routes),
+            self.keep_all(ResourceType::Cluster, clusters),
+            self.keep_all(ResourceType::Endpoint, endpoints),
+            self.keep_secrets(secrets),
+            self.keep_all(ResourceType::Listener, listeners),
+            self.keep_all(ResourceType::Route, routes),
         ]);
         let mut digest = Sha256::new();
-        for (name, resource) in resources.values().flatten() {
+        for (name, Kept { encoded, .. }) in resources.values().flatten() {
             // Names hold no NUL, so no two lists of names and versions give the same bytes.
             digest.update(name.as_bytes());
             digest.update([0]);
-            digest.update(resource.version.as_bytes());
+            digest.update(encoded.version.as_bytes());
             digest.update([0]);
         }
         Self {
@@ -128,39 +137,73 @@ impl Snapshot {
             .get(&kind)
             .into_iter()
             .flatten()
-            .map(|(name, resource)| (name.as_str(), resource.as_ref()))
+            .map(|(name, kept)| (name.as_str(), kept.encoded.as_ref()))
     }
 
     /// One resource.
     pub fn resource(&self, kind: ResourceType, name: &str) -> Option<&EncodedResource> {
-        Some(self.resources.get(&kind)?.get(name)?.as_ref())
+        Some(self.resources.get(&kind)?.get(name)?.encoded.as_ref())
     }
 
-    fn encode_all<'a, T: Message + Name + 'a>(
+    fn keep_all<T: Message + Name + 'static>(
         &self,
         kind: ResourceType,
-        resources: impl IntoIterator<Item = (&'a String, &'a T)>,
+        resources: &BTreeMap<String, Arc<T>>,
     ) -> (ResourceType, Encoded) {
-        let known = self.resources.get(&kind);
-        let encoded = resources.into_iter().map(|(name, resource)| {
-            let resource = envoy::pack(resource);
-            let same = known
-                .and_then(|known| known.get(name))
-                .filter(|known| known.resource == resource);
-            let encoded = match same {
-                Some(same) => Arc::clone(same),
-                None => Arc::new(EncodedResource::new(resource)),
-            };
-            (name.clone(), encoded)
+        let kept = resources.iter().map(|(name, resource)| {
+            let known = self.resources.get(&kind).and_then(|known| known.get(name));
+            let same = known.filter(|known| known.is_from(resource));
+            let kept = same.cloned().unwrap_or_else(|| Kept {
+                encoded: encode(resource.as_ref(), known),
+                source: Some(Arc::clone(resource) as _),
+            });
+            (name.clone(), kept)
         });
-        (kind, encoded.collect())
+        (kind, kept.collect())
+    }
+
+    fn keep_secrets(
+        &self,
+        secrets: &BTreeMap<String, Secret<envoy::tls::Secret>>,
+    ) -> (ResourceType, Encoded) {
+        let kind = ResourceType::Secret;
+        let kept = secrets.iter().map(|(name, secret)| {
+            let known = self.resources.get(&kind).and_then(|known| known.get(name));
+            let kept = Kept {
+                encoded: encode(secret.expose(), known),
+                source: None,
+            };
+            (name.clone(), kept)
+        });
+        (kind, kept.collect())
+    }
+}
+
+// === impl Kept ===
+
+impl Kept {
+    fn is_from<T>(&self, resource: &Arc<T>) -> bool {
+        let source = self.source.as_ref();
+        source.is_some_and(|source| std::ptr::addr_eq(Arc::as_ptr(source), Arc::as_ptr(resource)))
+    }
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        self.encoded == other.encoded
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.encoded.fmt(f)
     }
 }
 
 // === impl EncodedResource ===
 
 impl EncodedResource {
-    fn new(resource: Any) -> Self {
+    fn new(resource: well_known::Any) -> Self {
         let version = hex(&Sha256::digest(&resource.value));
         Self { version, resource }
     }
@@ -171,6 +214,15 @@ impl fmt::Debug for EncodedResource {
         f.debug_struct("EncodedResource")
             .field("version", &self.version)
             .finish_non_exhaustive()
+    }
+}
+
+/// Encodes a resource, or takes over the same encoding.
+fn encode<T: Message + Name>(resource: &T, known: Option<&Kept>) -> Arc<EncodedResource> {
+    let resource = envoy::pack(resource);
+    match known.filter(|known| known.encoded.resource == resource) {
+        Some(same) => Arc::clone(&same.encoded),
+        None => Arc::new(EncodedResource::new(resource)),
     }
 }
 

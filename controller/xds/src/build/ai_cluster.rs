@@ -13,7 +13,9 @@ use tollgate_ir as ir;
 use envoy::cluster::{Cluster, cluster::TransportSocketMatch};
 use envoy::endpoint::LocalityLbEndpoints;
 
-use super::cluster::{self, BuiltCluster};
+use crate::resources::BuiltCluster;
+
+use super::cluster;
 use super::upstream_tls::{self, Inside};
 use super::value::{metadata, single_field};
 use super::{BuildOptions, ai_upstream, ai_upstream::Pinned, endpoint, names};

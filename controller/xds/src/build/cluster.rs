@@ -21,6 +21,8 @@ use envoy::upstream_http::{
 use envoy::well_known::Any;
 
 use super::upstream_tls::{self, Inside};
+use crate::resources::BuiltCluster;
+
 use super::value::{ads, duration_ms, uint32};
 use super::{BuildOptions, endpoint};
 
@@ -36,14 +38,6 @@ const DNS_FAILURE_MAX_MS: u64 = 10_000;
 /// Envoy's own limits (1024) make a busy gateway refuse requests that providers would take:
 /// connections of clients are what bounds the work in flight here (see `bootstrap`).
 const IN_FLIGHT_MAX: u32 = 1_000_000;
-
-/// A cluster with what it refers to.
-pub(super) struct BuiltCluster {
-    pub(super) cluster: Cluster,
-    /// Sent apart where all endpoints are addresses, so that a change does not close connections.
-    pub(super) endpoints: Option<ClusterLoadAssignment>,
-    pub(super) secrets: Vec<envoy::tls::Secret>,
-}
 
 /// The protocol towards a cluster's endpoints.
 pub(super) enum HttpOptions {

@@ -35,16 +35,18 @@ pub(super) enum Scheme {
     Https,
 }
 
+/// How clients know a port: by its number, and what they speak.
+pub(super) fn client_side(listener: &ir::Listener) -> (u16, Scheme) {
+    let scheme = match listener.traffic {
+        ir::Traffic::Tls(_) => Scheme::Https,
+        ir::Traffic::Http(_) | ir::Traffic::Tcp(_) | ir::Traffic::Udp(_) => Scheme::Http,
+    };
+    (listener.port, scheme)
+}
+
 // === impl Scheme ===
 
 impl Scheme {
-    pub(super) fn of(traffic: &ir::Traffic) -> Self {
-        match traffic {
-            ir::Traffic::Tls(_) => Self::Https,
-            ir::Traffic::Http(_) | ir::Traffic::Tcp(_) | ir::Traffic::Udp(_) => Self::Http,
-        }
-    }
-
     /// The port that need not be written.
     pub(super) fn port(self) -> u16 {
         match self {

@@ -2,8 +2,9 @@
 
 use tollgate_ir as ir;
 
-use super::cluster::{self, BuiltCluster};
-use super::{BuildOptions, names};
+use crate::resources::BuiltCluster;
+
+use super::{BuildOptions, cluster, names};
 
 /// A cluster and its share of the connections or sessions; more than 0.
 pub(super) struct Share<'a> {

@@ -68,6 +68,19 @@ pub(super) fn build_tls(tls: &ir::UpstreamTls, inside: Inside, options: &BuildOp
     }
 }
 
+/// The secrets that the cluster of a destination refers to.
+pub(super) fn secrets(destination: &ir::Destination, options: &BuildOptions) -> Vec<Secret> {
+    let tls = destination.tls.iter();
+    let secrets = tls.flat_map(|tls| {
+        let certificate = tls.client_certificate.as_ref();
+        let authorities = secret::build_authorities(&tls.ca, options);
+        authorities
+            .into_iter()
+            .chain(certificate.map(secret::build_certificate))
+    });
+    secrets.collect()
+}
+
 /// A TLS transport socket, of either side.
 pub(super) fn tls_socket(context: envoy::well_known::Any) -> TransportSocket {
     TransportSocket {

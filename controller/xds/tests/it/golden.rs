@@ -1,12 +1,15 @@
 //! What the IR becomes, as protobuf JSON. `INSTA_UPDATE=always cargo test -p tollgate-xds`
 //! accepts; read the difference before.
 
-use crate::support::ir::{ai_rule, gateway, host, listener, local};
+use std::sync::Arc;
+
+use crate::support::ir::{ai_rule, forward, gateway, host, listener, local};
 use crate::support::{limited, rich, secure};
 use insta::assert_yaml_snapshot;
 use tollgate_ir as ir;
 use tollgate_xds::{
-    Admin, BootstrapOptions, BuildOptions, ResourceType, Snapshot, bootstrap, build, resources_json,
+    Admin, BootstrapOptions, BuildOptions, ResourceType, Snapshot, bootstrap, build, rebuild,
+    resources_json,
 };
 
 fn options() -> BuildOptions {
@@ -114,6 +117,56 @@ fn equal_gateways_give_equal_encodings() {
         for _ in 0..20 {
             assert_eq!(Snapshot::new(&build(&make(), &options())), first);
         }
+    }
+}
+
+/// Whatever was there before.
+#[test]
+fn what_is_built_on_other_resources_is_what_is_built_afresh() {
+    let certificate = secure::printed_certificate();
+    let mut changed = rich::http();
+    let http = changed.listeners[0].http_mut().next().unwrap();
+    http.virtual_hosts[0].routes.remove(0);
+    http.virtual_hosts[2].routes[0].action = forward("b/matched", local(1));
+    let mut one_rule = rich::ai();
+    let http = one_rule.listeners[0].http_mut().next().unwrap();
+    let ai = http.virtual_hosts[0].ai.as_mut().unwrap();
+    ai.rules[0].destinations[3] = Some(local(1));
+    let gateways = [
+        ir::Gateway::default(),
+        rich::http(),
+        changed,
+        rich::ai(),
+        one_rule,
+        limited::limited(),
+        secure::rich_tls(&certificate),
+        secure::rich_streams(&certificate),
+    ];
+    for last in &gateways {
+        let built = build(last, &options());
+        let snapshot = Snapshot::new(&built);
+        for next in &gateways {
+            let afresh = build(next, &options());
+            let again = rebuild((last, &built), next, &options());
+            assert_eq!(again, afresh);
+            assert_eq!(snapshot.update(&again), Snapshot::new(&afresh));
+        }
+    }
+}
+
+#[test]
+fn what_has_not_changed_is_shared() {
+    let before = rich::ai();
+    let mut after = before.clone();
+    let http = after.listeners[0].http_mut().next().unwrap();
+    http.virtual_hosts[1].routes.clear();
+    let built = build(&before, &options());
+    let again = rebuild((&before, &built), &after, &options());
+    assert_ne!(again, built);
+    assert!(!again.clusters.contains_key("b/web"));
+    for (name, cluster) in &again.clusters {
+        let shared = Arc::ptr_eq(cluster, &built.clusters[name]);
+        assert_eq!(shared, name.starts_with("ai/"), "{name}");
     }
 }
 
