@@ -49,6 +49,7 @@ pub(crate) fn options(
         .collect::<anyhow::Result<BTreeMap<_, _>>>()?;
     Ok(Options {
         controller_name: CONTROLLER_NAME.to_string(),
+        claimed_names: Vec::new(),
         cluster_domain: "cluster.local".to_string(),
         mode: Mode::Standalone(Standalone {
             default_port: port,

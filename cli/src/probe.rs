@@ -39,7 +39,8 @@ async fn ask_until_well(args: &ProbeArgs) -> anyhow::Result<String> {
             Err(trouble) => trouble,
         };
         if begun.elapsed() >= Duration::from_secs(args.within) {
-            return Err(trouble).context(format!("{} is not well after {} s", args.url, args.within));
+            return Err(trouble)
+                .context(format!("{} is not well after {} s", args.url, args.within));
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -29,7 +29,11 @@ use crate::{
     misuse::Misuse,
     observe::{self, Observed},
     output,
-    serving::{AdminEnd, Serving, Setup, ended_early, ledger::RunningLedger, stop_signal, until},
+    serving::{
+        AdminEnd, Serving, Setup, ended_early,
+        ledger::{Replicas, RunningLedger},
+        stop_signal, until,
+    },
 };
 use stage::Stage;
 use telemetry::Figures;
@@ -153,7 +157,7 @@ async fn setup(
             cluster: gateway,
         },
         folder: folder.path().to_path_buf(),
-        ledger: RunningLedger::start(&store)?,
+        ledger: RunningLedger::start(&store, Replicas::Many)?,
         store,
         metrics,
         admin: AdminEnd {

@@ -35,7 +35,7 @@ use crate::{
     output,
     serving::{
         ended_early,
-        ledger::{LedgerLook, RunningLedger},
+        ledger::{LedgerLook, Replicas, RunningLedger},
         stop_signal, until,
     },
 };
@@ -56,7 +56,7 @@ pub(crate) fn ratelimit(args: RateLimitArgs) -> anyhow::Result<ExitCode> {
 
 async fn serve(args: RateLimitArgs) -> anyhow::Result<()> {
     load::require(&args.config)?;
-    let ledger = RunningLedger::start(&args.store.settings()?)?;
+    let ledger = RunningLedger::start(&args.store.settings()?, Replicas::One)?;
     // Watched before they are read, so that no change falls between.
     let changes = watch_paths(args.config.clone(), WatchTiming::default());
     let mut source = Source::new(args.config.clone())?;

@@ -27,7 +27,11 @@ use crate::{
     load, logging,
     metrics::Metrics,
     output,
-    serving::{AdminEnd, Serving, Setup, ledger::RunningLedger, stop_signal},
+    serving::{
+        AdminEnd, Serving, Setup,
+        ledger::{Replicas, RunningLedger},
+        stop_signal,
+    },
 };
 use origin::Origin;
 
@@ -49,7 +53,7 @@ async fn serve(mut args: RunArgs) -> anyhow::Result<()> {
         args.source.port = free_port(args.source.bind)?;
     }
     let store = args.store.settings()?;
-    let ledger = RunningLedger::start(&store)?;
+    let ledger = RunningLedger::start(&store, Replicas::One)?;
     let origin = Origin::find(&args.source.paths).await?;
     let (mut standalone, first) = Standalone::start(inputs(&args, &origin)?).await?;
     let address = require_free(&first.gateway)?;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use tollgate_budget::{Clock, MemoryStore, Store, store::memory::Bounds};
+use tollgate_budget::{AbsentStore, Clock, MemoryStore, Store, store::memory::Bounds};
 use tollgate_ledger::{BreakerState, Ledger, LedgerConfig};
 use tollgate_link::{RedisSettings, StoreSettings};
 use tollgate_redis::{RedisOptions, RedisStore};
@@ -14,6 +14,16 @@ use crate::misuse::Misuse;
 
 /// How long settlements that wait may hold up the end of the process.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
+
+/// Whether others count on the same budgets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replicas {
+    /// Nobody: memory will do.
+    One,
+    /// Other proxies: without a store in common nothing can be counted, and each budget's
+    /// `onStoreFailure` decides.
+    Many,
+}
 
 /// A running ledger.
 pub(crate) struct RunningLedger {
@@ -32,9 +42,10 @@ impl RunningLedger {
     /// # Errors
     ///
     /// The URL or the prefix cannot be used ([`Misuse`]).
-    pub(crate) fn start(settings: &StoreSettings) -> anyhow::Result<Self> {
+    pub(crate) fn start(settings: &StoreSettings, replicas: Replicas) -> anyhow::Result<Self> {
         let mut redis = None;
         let (name, store): (String, Arc<dyn Store>) = match &settings.redis {
+            None if replicas == Replicas::Many => ("nothing".to_string(), Arc::new(AbsentStore)),
             None => {
                 let bounds = Bounds {
                     hold_lifetime_ms: hold_lifetime_ms(settings),
