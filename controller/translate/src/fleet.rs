@@ -7,6 +7,7 @@
 mod bind_ports;
 mod build;
 mod ignored;
+mod kubernetes_types;
 mod merge;
 mod name;
 mod parameters;

@@ -8,7 +8,7 @@ use tollgate_crds::envoy_gateway::{EnvoyProxy, EnvoyProxySpec};
 use tollgate_crds::{Object, parse_object};
 
 use super::ignored::{Role, ignored};
-use super::{Wish, json_merge, strategic_merge};
+use super::{Wish, json_merge, kubernetes_types, strategic_merge};
 use crate::options::{Cluster, FleetPlacement};
 use crate::status::{
     ACCEPTED, AncestorStatus, Condition, ObjectRef, ParentRef, Problem, Statuses, reason,
@@ -24,7 +24,15 @@ pub(super) struct Parameters<'a> {
     classes: BTreeMap<&'a str, Result<Option<&'a EnvoyProxy>, Problem>>,
     gateways: BTreeMap<NamespacedName, Result<Option<&'a EnvoyProxy>, Problem>>,
     /// Who refers to each, in order.
-    users: BTreeMap<NamespacedName, Vec<(ParentRef, Role)>>,
+    used: BTreeMap<NamespacedName, Used<'a>>,
+}
+
+/// An EnvoyProxy that somebody refers to.
+struct Used<'a> {
+    proxy: &'a EnvoyProxy,
+    /// Why it cannot be followed.
+    problem: Option<Problem>,
+    users: Vec<(ParentRef, Role)>,
 }
 
 // === impl Parameters ===
@@ -48,10 +56,7 @@ impl<'a> Parameters<'a> {
                     (namespace, &reference.name),
                 )
             });
-            let found = found.transpose();
-            if let Ok(Some(proxy)) = found {
-                parameters.note_user(proxy, class_ref(name), Role::Class);
-            }
+            let found = parameters.check(found.transpose(), (class_ref(name), Role::Class));
             parameters.classes.insert(name, found);
         }
         for wish in wishes {
@@ -67,20 +72,35 @@ impl<'a> Parameters<'a> {
             let found = follow(world, (&reference.group, &reference.kind), names)?;
             may_say(cluster, &wish.gateway).map(|()| found)
         });
-        let found = found.transpose();
-        if let Ok(Some(proxy)) = found {
-            let role = match self.merges(class_of(world, &wish.gateway)) {
-                true => Role::MergedGateway,
-                false => Role::Gateway,
-            };
-            self.note_user(proxy, gateway_ref(&wish.gateway), role);
-        }
+        let role = match self.merges(class_of(world, &wish.gateway)) {
+            true => Role::MergedGateway,
+            false => Role::Gateway,
+        };
+        let found = self.check(found.transpose(), (gateway_ref(&wish.gateway), role));
         self.gateways.insert(wish.gateway.clone(), found);
     }
 
-    fn note_user(&mut self, proxy: &EnvoyProxy, user: ParentRef, role: Role) {
+    /// Notes who uses an EnvoyProxy, and refuses one that cannot be followed.
+    fn check(
+        &mut self,
+        found: Result<Option<&'a EnvoyProxy>, Problem>,
+        user: (ParentRef, Role),
+    ) -> Result<Option<&'a EnvoyProxy>, Problem> {
+        let Some(proxy) = found? else { return Ok(None) };
         let name = crate::world::key(&proxy.metadata);
-        self.users.entry(name).or_default().push((user, role));
+        let used = self.used.entry(name.clone()).or_insert_with(|| Used {
+            proxy,
+            problem: kubernetes_types::check(&proxy.spec).err(),
+            users: Vec::new(),
+        });
+        used.users.push(user);
+        match &used.problem {
+            None => Ok(Some(proxy)),
+            Some(problem) => {
+                let message = format!("EnvoyProxy {name}: {}", problem.message);
+                Err(Problem::new(problem.reason, message))
+            }
+        }
     }
 
     /// Why the reference of a class leads nowhere.
@@ -142,36 +162,33 @@ impl<'a> Parameters<'a> {
 
     /// Tells the EnvoyProxies who uses them, and which of their fields have no effect.
     pub(super) fn report(&self, options: &Options, statuses: &mut Statuses) {
-        for proxy in self.proxies() {
-            let name = crate::world::key(&proxy.metadata);
-            let generation = proxy.metadata.generation;
-            let users = self.users.get(&name).map(Vec::as_slice).unwrap_or_default();
-            let object = ObjectRef::namespaced(groups::ENVOY_GATEWAY, "EnvoyProxy", &name);
-            let ancestors = users.iter().take(ANCESTORS_MAX).map(|(user, role)| {
-                let message = "the proxies are run as it says";
-                let mut conditions = vec![Condition::holds(
-                    ACCEPTED,
-                    reason::ACCEPTED,
-                    message,
-                    generation,
-                )];
-                let ignored = ignored(&proxy.spec, *role);
-                let problems: Vec<Problem> = ignored.iter().map(Problem::ignored).collect();
-                conditions.extend(Condition::warning(&problems, generation));
-                AncestorStatus {
-                    ancestor_ref: user.clone(),
-                    controller_name: options.controller_name.clone(),
-                    conditions,
-                }
+        for (name, used) in &self.used {
+            let object = ObjectRef::namespaced(groups::ENVOY_GATEWAY, "EnvoyProxy", name);
+            let users = used.users.iter().take(ANCESTORS_MAX);
+            let ancestors = users.map(|(user, role)| AncestorStatus {
+                ancestor_ref: user.clone(),
+                controller_name: options.controller_name.clone(),
+                conditions: used.conditions(*role),
             });
             statuses.entry(object).ancestors = ancestors.collect();
         }
     }
+}
 
-    /// Every EnvoyProxy that somebody uses; one that several use comes as often.
-    fn proxies(&self) -> impl Iterator<Item = &'a EnvoyProxy> {
-        let found = self.classes.values().chain(self.gateways.values());
-        found.filter_map(|it| it.as_ref().ok().copied().flatten())
+// === impl Used ===
+
+impl Used<'_> {
+    fn conditions(&self, role: Role) -> Vec<Condition> {
+        let generation = self.proxy.metadata.generation;
+        if let Some(problem) = &self.problem {
+            return vec![Condition::fails(ACCEPTED, problem, generation)];
+        }
+        let message = "the proxies are run as it says";
+        let accepted = Condition::holds(ACCEPTED, reason::ACCEPTED, message, generation);
+        let ignored = ignored(&self.proxy.spec, role);
+        let problems: Vec<Problem> = ignored.iter().map(Problem::ignored).collect();
+        let warning = Condition::warning(&problems, generation);
+        std::iter::once(accepted).chain(warning).collect()
     }
 }
 

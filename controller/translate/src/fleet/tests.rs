@@ -360,6 +360,29 @@ fn proxy_is_told_who_uses_it_and_which_fields_have_no_effect() {
 }
 
 #[test]
+fn proxy_that_kubernetes_would_refuse_is_told_and_so_is_its_gateway() {
+    let deployment = json!({"envoyDeployment": {"pod": {"tolerations": [{"kei": "a"}]}}});
+    let provider = json!({"type": "Kubernetes", "kubernetes": deployment});
+    let infrastructure = json!({"infrastructure": {"parametersRef": reference("p")}});
+    let translation = translated(&world(&[
+        class(Value::Null),
+        proxy("p", json!({"provider": provider})),
+        gateway("eg", infrastructure),
+    ]));
+    let ancestor = &status(&translation, "EnvoyProxy", "p").ancestors[0];
+    let of_gateway = &status(&translation, "Gateway", "eg").conditions;
+    for conditions in [&ancestor.conditions, of_gateway] {
+        let accepted = condition(conditions, "Accepted");
+        assert_eq!(accepted.reason, "InvalidParameters");
+        assert!(
+            accepted.message.contains("tolerations[0].kei"),
+            "{accepted:?}"
+        );
+    }
+    assert_eq!(translation.fleets["default/eg"].action, FleetAction::Keep);
+}
+
+#[test]
 fn merged_gateways_share_the_state_of_their_fleet() {
     let mut world = world(&[
         class(reference_of_class("one")),

@@ -1,5 +1,6 @@
 //! What merging gives, beside what `kubectl patch` gives.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{json_merge, strategic_merge};
@@ -165,4 +166,54 @@ fn a_patch_that_adds_leaves_no_directive_behind() {
             "$setElementOrder/containers": [{"name": "a"}]}),
         json!({"containers": [{"name": "a", "env": [{"name": "y", "value": "1"}]}]}),
     );
+}
+
+/// Small objects with the names that merging knows, and some that it does not.
+fn anything() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (0..3).prop_map(Value::from),
+        "[ab]".prop_map(Value::from),
+    ];
+    let names = prop_oneof![
+        Just("containers".to_string()),
+        Just("ports".to_string()),
+        Just("name".to_string()),
+        Just("port".to_string()),
+        Just("finalizers".to_string()),
+        "[ab]",
+    ];
+    leaf.prop_recursive(4, 32, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(names.clone(), inner, 0..4)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_json_patch_that_is_applied_twice_does_no_more(target in anything(), patch in anything()) {
+        let mut once = target;
+        json_merge(&mut once, &patch);
+        let mut twice = once.clone();
+        json_merge(&mut twice, &patch);
+        prop_assert_eq!(once, twice);
+    }
+
+    #[test]
+    fn a_strategic_patch_leaves_other_fields_alone(target in anything(), patch in anything()) {
+        let (Value::Object(before), Value::Object(changes)) = (&target, &patch) else {
+            return Ok(());
+        };
+        let mut merged = target.clone();
+        strategic_merge(&mut merged, &patch);
+        for (name, value) in before {
+            if !changes.contains_key(name) {
+                prop_assert_eq!(merged.get(name), Some(value));
+            }
+        }
+    }
 }
