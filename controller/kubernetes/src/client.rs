@@ -59,7 +59,7 @@ pub enum ConnectError {
         url: String,
         /// Why.
         #[source]
-        source: kube::Error,
+        source: Box<kube::Error>,
     },
     /// It does not answer.
     #[error("the API server at {url} does not answer")]
@@ -68,7 +68,7 @@ pub enum ConnectError {
         url: String,
         /// Why.
         #[source]
-        source: kube::Error,
+        source: Box<kube::Error>,
     },
 }
 
@@ -87,7 +87,7 @@ impl Cluster {
             config.read_timeout = Some(read_timeout);
             Client::try_from(config).map_err(|source| ConnectError::Client {
                 url: url.clone(),
-                source,
+                source: Box::new(source),
             })
         };
         let cluster = Self {
@@ -97,7 +97,7 @@ impl Cluster {
         let version = cluster.calls.apiserver_version().await;
         let version = version.map_err(|source| ConnectError::Unreachable {
             url: url.clone(),
-            source,
+            source: Box::new(source),
         })?;
         tracing::info!(url, version = version.git_version, "API server");
         Ok(cluster)

@@ -80,8 +80,8 @@ impl Metrics {
             )?,
             stale: gauges(
                 "tollgate_kubernetes_watch_stale",
-                "1 while changes of a kind may be missed",
-                &["kind"],
+                "1 while changes of a kind may be missed, by the namespace that is watched",
+                &["kind", "namespace"],
             )?,
             watch_errors: counters(
                 "tollgate_kubernetes_watch_errors_total",

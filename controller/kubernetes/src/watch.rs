@@ -41,4 +41,13 @@ impl WatchId {
     pub(crate) fn kind(&self) -> Option<&'static Kind> {
         KINDS.get(self.kind)
     }
+
+    /// The kind in metrics and in the log: `HTTPRoute.gateway.networking.k8s.io`.
+    pub(crate) fn label(&self) -> String {
+        match self.kind() {
+            Some(kind) if kind.group.is_empty() => kind.kind.to_string(),
+            Some(kind) => format!("{}.{}", kind.kind, kind.group),
+            None => String::new(),
+        }
+    }
 }

@@ -73,7 +73,7 @@ fn without(value: &Value, field: &str, default: &str) -> Value {
     };
     let kept = map
         .iter()
-        .filter(|(key, value)| !value.is_null() && !(*key == field && *value == default));
+        .filter(|(key, value)| !(value.is_null() || *key == field && *value == default));
     Value::Object(
         kept.map(|(key, value)| (key.clone(), value.clone()))
             .collect(),

@@ -144,7 +144,7 @@ impl KindWatch {
     }
 
     async fn failed(&self, error: &watcher::Error, progress: &mut Progress) {
-        let kind = self.label();
+        let kind = self.id.label();
         self.metrics.watch_errors.with_label_values(&[&kind]).inc();
         // A streamed list that broke off is streamed anew.
         progress.seen.clear();
@@ -157,7 +157,7 @@ impl KindWatch {
             let stale_s = since.elapsed().as_secs();
             tracing::error!(kind, stale_s, %error, "changes of this kind are not seen");
         }
-        self.metrics.stale.with_label_values(&[&kind]).set(1);
+        self.set_stale(1);
         tokio::time::sleep(progress.backoff.next(rand::random())).await;
     }
 
@@ -167,10 +167,16 @@ impl KindWatch {
         let Some(since) = progress.stale_since.take() else {
             return;
         };
-        let kind = self.label();
+        let kind = self.id.label();
         let stale_ms = since.elapsed().as_millis();
         tracing::info!(kind, stale_ms, "a watch works again");
-        self.metrics.stale.with_label_values(&[&kind]).set(0);
+        self.set_stale(0);
+    }
+
+    fn set_stale(&self, stale: i64) {
+        let namespace = self.id.namespace.as_deref().unwrap_or("");
+        let labels = [self.id.label(), namespace.to_string()];
+        self.metrics.stale.with_label_values(&labels).set(stale);
     }
 
     fn api(&self) -> Api<Raw> {
@@ -201,14 +207,6 @@ impl KindWatch {
             config
         } else {
             config.streaming_lists()
-        }
-    }
-
-    /// `HTTPRoute.gateway.networking.k8s.io`.
-    fn label(&self) -> String {
-        match self.kind.group {
-            "" => self.kind.kind.to_string(),
-            group => format!("{}.{group}", self.kind.kind),
         }
     }
 }

@@ -96,7 +96,10 @@ impl Supervisor {
                 watch.end().await;
             }
             if !wanted.contains_key(&id) {
-                tracing::info!(kind = id.kind().map(|it| it.kind), "not served any more");
+                tracing::info!(kind = id.label(), "not served any more");
+                let labels = [id.label(), id.namespace.clone().unwrap_or_default()];
+                // Nothing of it can be stale any more; it may never have been.
+                let _ = self.metrics.stale.remove_label_values(&labels);
                 let _ = self.reports.send(Report::Ended(id)).await;
             }
         }

@@ -3,9 +3,16 @@
 //!
 //! Every test has a namespace, a class and a controller name of its own, and removes them.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
 mod control;
 mod crds;
 mod fleets;
 mod leadership;
 mod sandbox;
+mod scale;
 mod statuses;

@@ -34,7 +34,7 @@ impl Sandbox {
         };
         let _ = tracing_subscriber::fmt()
             .with_test_writer()
-            .with_env_filter("tollgate_kubernetes=debug,warn")
+            .with_env_filter("tollgate_kubernetes=info,it=info,warn")
             .try_init();
         let options = ConnectOptions {
             kubeconfig: Some(PathBuf::from(kubeconfig)),
