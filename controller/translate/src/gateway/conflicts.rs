@@ -142,7 +142,7 @@ impl ListenerDraft {
         } else if self.set.is_none() {
             "a listener of the Gateway".to_string()
         } else {
-            "a listener of an older ListenerSet".to_string()
+            "a listener of another ListenerSet".to_string()
         }
     }
 }
