@@ -109,7 +109,9 @@ impl DataPlane {
             drain,
         } = config;
         let first = pinned(first.into());
-        let (publisher, outlets) = Publisher::new(render(&first, &build));
+        let desired = render(&first, &build);
+        let rendered = desired.resources.clone();
+        let (publisher, outlets) = Publisher::new(desired);
         let Outlets {
             snapshots,
             progress,
@@ -117,7 +119,7 @@ impl DataPlane {
             served,
         } = outlets;
         let progress_rx = progress.subscribe();
-        let (effect, effect_outlets) = Effect::new(publisher, first, build);
+        let (effect, effect_outlets) = Effect::new(publisher, (first, rendered), build);
         let EffectOutlets {
             requests,
             outcome,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tollgate_ir as ir;
-use tollgate_xds::{BuildOptions, build};
+use tollgate_xds::{BuildOptions, Resources, build, rebuild};
 
 use crate::isolate::{Aside, Question, Trials, forms, isolate};
 use crate::piece::{Form, Level, changed, compose, has};
@@ -77,6 +77,8 @@ struct Stage {
     publisher: Publisher,
     options: Arc<BuildOptions>,
     effective: Arc<ir::Gateway>,
+    /// What `effective` was rendered to: what does not change is not rendered again.
+    rendered: Resources,
     /// The last one that Envoy accepted whole.
     accepted: Arc<ir::Gateway>,
 }
@@ -84,10 +86,10 @@ struct Stage {
 // === impl Effect ===
 
 impl Effect {
-    /// `first` is what the publisher was made with; its clusters are pinned.
+    /// The publisher was made with `first` as it was rendered; its clusters are pinned.
     pub(crate) fn new(
         publisher: Publisher,
-        first: Arc<ir::Gateway>,
+        (first, rendered): (Arc<ir::Gateway>, Resources),
         options: BuildOptions,
     ) -> (Self, EffectOutlets) {
         let (requests_tx, requests) = mpsc::channel(1);
@@ -98,6 +100,7 @@ impl Effect {
                 publisher,
                 options: Arc::new(options),
                 effective: Arc::clone(&first),
+                rendered,
                 accepted: Arc::default(),
             },
             wanted: first,
@@ -275,8 +278,12 @@ fn instead(form: Form, level: Level, in_effect: bool) -> Instead {
 
 impl Stage {
     async fn publish(&mut self, gateway: Arc<ir::Gateway>) -> Verdict {
-        let (rendered, options) = (Arc::clone(&gateway), Arc::clone(&self.options));
-        let rendering = tokio::task::spawn_blocking(move || render(&rendered, &options));
+        let (next, options) = (Arc::clone(&gateway), Arc::clone(&self.options));
+        let (last, rendered) = (Arc::clone(&self.effective), self.rendered.clone());
+        let rendering = tokio::task::spawn_blocking(move || Desired {
+            resources: rebuild((&last, &rendered), &next, &options),
+            bundle: next.bundle(),
+        });
         let desired = match rendering.await {
             Ok(desired) => desired,
             Err(error) => {
@@ -284,6 +291,7 @@ impl Stage {
                 return Verdict::Unanswered;
             }
         };
+        self.rendered = desired.resources.clone();
         self.effective = gateway;
         let verdict = self.publisher.publish(desired).await;
         if verdict == Verdict::Accepted {

@@ -151,7 +151,7 @@ impl Publisher {
 
     /// Hands a snapshot to Envoy and waits for its word.
     async fn send(&self, resources: &Resources) -> Verdict {
-        let snapshot = Arc::new(Snapshot::new(resources));
+        let snapshot = Arc::new(self.snapshots.borrow().update(resources));
         let version = snapshot.version().to_string();
         let sent = self.snapshots.send_if_modified(|current| {
             let changed = current.version() != version;

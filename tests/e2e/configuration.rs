@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tollgate_harness::{
-    Client, Gateway, GatewayBuilder, eventually,
+    Client, Echo, Gateway, GatewayBuilder, eventually,
     manifests::{OPENAI_KEY, one_model, secret, two_models},
 };
 use tollgate_provider::{Simulator, SimulatorConfig};
@@ -416,5 +416,84 @@ spec:
         1,
         "what is not new is not told again"
     );
+    Ok(())
+}
+
+/// Envoy takes the whole of a port or nothing: what it refuses must not hold up the rest.
+#[tokio::test]
+async fn what_envoy_refuses_is_a_problem_and_changes_beside_it_are_in_effect() -> Result<()> {
+    let (one, two) = (Echo::start("one").await?, Echo::start("two").await?);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let taken_port = taken.local_addr()?.port();
+    let free_port = std::net::TcpListener::bind("127.0.0.1:0")?
+        .local_addr()?
+        .port();
+    let listening = |name: &str, port: u16| {
+        format!(
+            "\
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: {name}}}
+spec: {{gatewayClassName: tollgate, listeners: [{{name: http, protocol: HTTP, port: {port}}}]}}
+"
+        )
+    };
+    let manifests = |backend: &Echo, more: &str| {
+        let (ip, port) = (backend.addr().ip(), backend.addr().port());
+        format!(
+            "\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: plain}}
+spec:
+  parentRefs: [{{name: tollgate}}]
+  rules: [{{backendRefs: [{{group: gateway.envoyproxy.io, kind: Backend, name: echo}}]}}]
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: Backend
+metadata: {{name: echo}}
+spec: {{endpoints: [{{ip: {{address: {ip}, port: {port}}}}}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {{name: tollgate}}
+spec: {{controllerName: gateway.tollgate.dev/gatewayclass-controller}}
+{}{more}",
+            listening("tollgate", free_port),
+        )
+    };
+    let gateway = GatewayBuilder::new(env!("CARGO_BIN_EXE_tollgate"))
+        .manifests(manifests(&one, ""))
+        .start()
+        .await?;
+    let server = async || -> Result<serde_json::Value> {
+        let answer = gateway.client(None).get("/x").await?;
+        let body: serde_json::Value = serde_json::from_slice(&answer.bytes().await?)?;
+        Ok(body["server"].clone())
+    };
+    assert_eq!(server().await?, "one");
+    let other = listening("other", taken_port);
+    gateway.rewrite(&manifests(&two, &other))?;
+    let told = eventually("the port is a problem", async || {
+        let status = gateway.status().await.ok()?;
+        let problems = status["problems"].as_array()?.clone();
+        let mut problems = problems.iter().filter_map(|it| it.as_str());
+        problems
+            .find(|it| it.contains("envoy refuses it"))
+            .map(str::to_string)
+    })
+    .await?;
+    assert!(told.contains(&taken_port.to_string()), "{told}");
+    assert_eq!(server().await?, "two", "{}", gateway.output());
+    assert_eq!(gateway.admin().get("/ready").await?.status(), 200);
+    // It goes with its cause.
+    gateway.rewrite(&manifests(&one, ""))?;
+    eventually("no problem is left", async || {
+        let status = gateway.status().await.ok()?;
+        status["problems"].as_array()?.is_empty().then_some(())
+    })
+    .await?;
+    assert_eq!(server().await?, "one");
     Ok(())
 }

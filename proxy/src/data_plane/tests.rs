@@ -251,3 +251,34 @@ async fn first_gateway_with_refused_pieces_serves_its_other_pieces() {
     assert_eq!(running.get(port, "/bad").await.0, 404);
     running.plane.shutdown().await;
 }
+
+#[tokio::test]
+async fn one_changed_route_among_thousands_is_live_without_touching_the_others() {
+    let (a, b, port) = (upstream("a").await, upstream("b").await, free_port().await);
+    let of = |changed| {
+        let routes = (0..2000).map(|index| {
+            let to = if index == 1000 { changed } else { a };
+            route(&format!("/{index}"), to)
+        });
+        gateway(vec![listener("80", port, routes.collect())])
+    };
+    let mut running = start(of(a)).await;
+    running.ready().await;
+    assert_eq!(running.get(port, "/1000").await, (200, "a".to_string()));
+    let begun = Instant::now();
+    let applied = running.apply(of(b)).await;
+    assert!(
+        applied.acknowledged && applied.refused.is_empty(),
+        "{applied:?}"
+    );
+    loop {
+        let (status, body) = running.get(port, "/1000").await;
+        assert_eq!(status, 200, "{body}");
+        if body == "b" {
+            break;
+        }
+        assert!(begun.elapsed() < WAIT, "the change must come");
+    }
+    assert_eq!(running.get(port, "/999").await, (200, "a".to_string()));
+    running.plane.shutdown().await;
+}
