@@ -47,6 +47,7 @@ fn forbidden() -> BTreeMap<&'static str, Vec<&'static [&'static str]>> {
         ("tollgate-crds", vec![ASYNC, ENVOY]),
         ("tollgate-engine", vec![ASYNC, KUBERNETES, ENVOY]),
         ("tollgate-extproc", vec![KUBERNETES]),
+        ("tollgate-fleet", vec![ASYNC, ENVOY]),
         ("tollgate-ir", vec![ASYNC, KUBERNETES, ENVOY]),
         ("tollgate-ledger", vec![KUBERNETES, ENVOY]),
         ("tollgate-llm", vec![ASYNC, KUBERNETES, ENVOY]),
