@@ -148,14 +148,17 @@ impl KindWatch {
         self.metrics.watch_errors.with_label_values(&[&kind]).inc();
         // A streamed list that broke off is streamed anew.
         progress.seen.clear();
+        let is_first = progress.stale_since.is_none();
         let since = *progress.stale_since.get_or_insert_with(Instant::now);
         let error = chain(error);
-        if since.elapsed() < STALE_LOUD_AFTER {
+        if is_first {
             tracing::warn!(kind, %error, "a watch failed; it begins again");
-        } else if !progress.is_loud {
+        } else if since.elapsed() >= STALE_LOUD_AFTER && !progress.is_loud {
             progress.is_loud = true;
             let stale_s = since.elapsed().as_secs();
             tracing::error!(kind, stale_s, %error, "changes of this kind are not seen");
+        } else {
+            tracing::debug!(kind, %error, "a watch failed again");
         }
         self.set_stale(1);
         tokio::time::sleep(progress.backoff.next(rand::random())).await;
