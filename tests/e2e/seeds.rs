@@ -100,7 +100,7 @@ const KNOWN: [&str; 6] = [
     "HTTPRoute",
 ];
 /// Kinds that are read and get no status of their own.
-const SILENT: [&str; 2] = ["ConfigMap", "Service"];
+const SILENT: [&str; 3] = ["ConfigMap", "EnvoyProxy", "Service"];
 
 #[tokio::test]
 async fn every_document_gets_a_status_or_is_named_as_unknown() -> Result<()> {
