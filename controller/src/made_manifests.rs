@@ -30,6 +30,7 @@ fn bundle(text: &str, environment: Lookup<'_>) -> tollgate_bundle::Bundle {
     });
     let options = Options {
         controller_name: CONTROLLER_NAME.to_string(),
+        claimed_names: Vec::new(),
         cluster_domain: "cluster.local".to_string(),
         mode,
     };

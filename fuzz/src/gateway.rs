@@ -28,6 +28,7 @@ pub fn options(mode: u8) -> Options {
     };
     Options {
         controller_name: CONTROLLER_NAME.to_owned(),
+        claimed_names: Vec::new(),
         cluster_domain: "cluster.local".to_owned(),
         mode: if mode == 0 {
             Mode::Standalone(standalone)

@@ -50,5 +50,6 @@ pub(crate) fn manages(world: &World, options: &Options, class: &str) -> bool {
 fn is_ours(class: &k8s::GatewayClass, options: &Options) -> bool {
     let name = &class.spec.controller_name;
     *name == options.controller_name
+        || options.claimed_names.contains(name)
         || (options.standalone().is_some() && name == ENVOY_GATEWAY_CONTROLLER_NAME)
 }

@@ -20,6 +20,8 @@ pub(crate) const ENVOY_GATEWAY_CONTROLLER_NAME: &str =
 pub struct Options {
     /// Classes with this `controllerName` are ours.
     pub controller_name: String,
+    /// Classes with one of these are ours too, such as Envoy Gateway's on the day of a migration.
+    pub claimed_names: Vec<String>,
     /// DNS domain of the cluster: `cluster.local`.
     pub cluster_domain: String,
     /// Where we run.
@@ -42,6 +44,8 @@ pub struct Cluster {
     pub namespace: String,
     /// Where proxies run.
     pub placement: FleetPlacement,
+    /// Whether proxies have a store for budgets in common.
+    pub shared_store: bool,
 }
 
 /// In which namespace the proxies of a Gateway run. Those of all Gateways of a class
@@ -79,6 +83,7 @@ impl Default for Cluster {
         Self {
             namespace: CONTROLLER_NAMESPACE.to_string(),
             placement: FleetPlacement::default(),
+            shared_store: true,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod object_ref;
 pub mod reason;
+mod refusal;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -172,6 +173,16 @@ impl Statuses {
         self.0.iter()
     }
 
+    /// Tells the object that a piece of the IR was made from that a proxy's Envoy refuses it. False
+    /// where the piece's name leads to no object that has a status.
+    pub fn refuse(&mut self, piece: &str, error: &str) -> bool {
+        refusal::tell(self, piece, error)
+    }
+
+    pub(crate) fn get_mut(&mut self, object: &ObjectRef) -> Option<&mut Status> {
+        self.0.get_mut(object)
+    }
+
     pub(crate) fn entry(&mut self, object: ObjectRef) -> &mut Status {
         self.0.entry(object).or_default()
     }
@@ -310,3 +321,6 @@ pub(crate) const PARTIALLY_INVALID: &str = "PartiallyInvalid";
 pub(crate) const ENFORCED: &str = "Enforced";
 /// Condition type: it works, but perhaps not as hoped.
 pub(crate) const WARNING: &str = "Warning";
+
+#[cfg(test)]
+mod tests;

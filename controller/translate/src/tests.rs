@@ -120,6 +120,7 @@ fn options(text: &str) -> Options {
     };
     Options {
         controller_name: CONTROLLER_NAME.to_string(),
+        claimed_names: Vec::new(),
         cluster_domain: "cluster.local".to_string(),
         mode,
     }

@@ -12,6 +12,7 @@ mod conflicts;
 mod limits;
 mod prices;
 mod status;
+mod store_missing;
 mod subject;
 mod target;
 
@@ -22,6 +23,7 @@ use tollgate_crds::tollgate::TokenBudget;
 
 pub use broken::BrokenBudget;
 pub(crate) use build::compact as build_compact;
+pub(crate) use store_missing::tell as tell_that_the_store_is_missing;
 
 use crate::ai_routes::AttachedAiRoute;
 use crate::gateway::GatewayDraft;

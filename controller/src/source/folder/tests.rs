@@ -139,6 +139,7 @@ fn a_path_that_leads_nowhere_is_a_problem_and_the_others_are_read() {
 fn translated(loaded: &Loaded) -> tollgate_translate::Translation {
     let options = tollgate_translate::Options {
         controller_name: tollgate_translate::CONTROLLER_NAME.to_string(),
+        claimed_names: Vec::new(),
         cluster_domain: "cluster.local".to_string(),
         mode: tollgate_translate::Mode::Cluster(tollgate_translate::Cluster::default()),
     };

@@ -143,6 +143,17 @@ impl ListenerDraft {
         }
     }
 
+    /// Whether no client is served that has not shown a certificate of a trusted authority.
+    pub(crate) fn verifies_clients(&self) -> bool {
+        match &self.tls {
+            Some(TlsEnd::Terminate(tls)) => tls
+                .client_validation
+                .as_ref()
+                .is_some_and(|it| it.mode == tollgate_ir::ClientValidationMode::Required),
+            Some(TlsEnd::Passthrough) | None => false,
+        }
+    }
+
     /// Makes clients show a certificate, where the listener serves HTTPS.
     pub(super) fn validate_clients(&mut self, validation: &super::frontend::Validation) {
         if self.protocol != Protocol::Https {

@@ -47,6 +47,9 @@ pub(super) struct Reach {
     pub(super) backends: BTreeSet<String>,
     /// Namespaces whose callers pay.
     pub(super) namespaces: BTreeSet<String>,
+    /// Listeners that verify the certificates of clients, and those that do not.
+    pub(super) verifying: BTreeSet<String>,
+    pub(super) unverifying: BTreeSet<String>,
     /// Models that providers are asked for there, as far as they are known.
     pub(super) models: BTreeSet<String>,
     /// Targets that do not exist.
@@ -61,6 +64,7 @@ pub(super) struct Reach {
 pub(super) struct Site<'a> {
     pub(super) gateway: &'a GatewayDraft,
     pub(super) listener: &'a str,
+    pub(super) verifies_clients: bool,
     pub(super) source: &'a RouteSource,
     pub(super) rule: &'a AiRuleDraft,
 }
@@ -141,6 +145,11 @@ impl Binding {
             return;
         }
         reach.namespaces.insert(rule.namespace.clone());
+        let listeners = match site.verifies_clients {
+            true => &mut reach.verifying,
+            false => &mut reach.unverifying,
+        };
+        listeners.insert(format!("{} of Gateway {}", site.listener, site.gateway.name));
         for backend in backends {
             match &backend.model {
                 Some(model) => drop(reach.models.insert(model.clone())),
@@ -208,9 +217,11 @@ impl<'a> Site<'a> {
         (source, rule): (&'a RouteSource, &'a AiRuleDraft),
     ) -> Option<Self> {
         let gateway = gateways.get(at.gateway)?;
+        let listener = gateway.listeners.get(at.listener)?;
         Some(Self {
             gateway,
-            listener: &gateway.listeners.get(at.listener)?.name,
+            listener: &listener.name,
+            verifies_clients: listener.verifies_clients(),
             source,
             rule,
         })

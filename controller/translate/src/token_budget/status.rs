@@ -39,6 +39,7 @@ pub(super) fn report(world: &World, draft: &Draft<'_>, rivals: &[String], status
     let mut warnings = built.warnings.clone();
     if let Ok(budget) = &built.budget {
         warnings.extend(subject_warnings(world, &budget.subject, reach));
+        warnings.extend(verification_warning(budget, reach));
         warnings.extend(price_warning(budget, reach));
     }
     if reach.is_served() {
@@ -81,6 +82,13 @@ fn enforced(draft: &Draft<'_>) -> Condition {
             let message = format!("{}; without a subject {consequence}", doubt.problem.message);
             Problem::new(doubt.problem.reason, message)
         }
+        (Ok(budget), None) if nobody_verifies(budget, reach) => Problem::new(
+            reason::SUBJECT_NOT_VERIFIED,
+            format!(
+                "spec.subject: ClientCertificate: no listener verifies certificates (Gateway spec.tls.frontend), so every request is refused: {}",
+                listed(&reach.unverifying, NAMES_MAX)
+            ),
+        ),
         (Ok(_), None) if reach.is_served() => {
             return Condition::holds(ENFORCED, ENFORCED, held(reach), generation);
         }
@@ -92,6 +100,13 @@ fn enforced(draft: &Draft<'_>) -> Condition {
             }),
     };
     Condition::fails(ENFORCED, &problem, generation)
+}
+
+/// Whether payers are named by certificates that nobody looks at.
+fn nobody_verifies(budget: &Budget, reach: &Reach) -> bool {
+    budget.subject == Subject::ClientCertificate
+        && reach.is_served()
+        && reach.verifying.is_empty()
 }
 
 /// What is held, and what stands beside it and is not.
@@ -130,6 +145,19 @@ fn unmetered(reach: &Reach) -> Option<Problem> {
         "spec.targetRefs: an HTTPRoute has no meter, and is served without this budget: {names}; a BackendTrafficPolicy limits its requests"
     );
     Some(Problem::new(reason::UNMETERED_ENDPOINT, message))
+}
+
+/// Where some listeners verify certificates and others do not, the others serve nobody.
+fn verification_warning(budget: &Budget, reach: &Reach) -> Option<Problem> {
+    let by_certificate = budget.subject == Subject::ClientCertificate;
+    if !by_certificate || reach.verifying.is_empty() || reach.unverifying.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "spec.subject: ClientCertificate: listeners that verify no certificates refuse every request: {}",
+        listed(&reach.unverifying, NAMES_MAX)
+    );
+    Some(Problem::new(reason::SUBJECT_MISSING, message))
 }
 
 /// Callers who have no such subject are refused; the operator should know before they do.

@@ -34,12 +34,7 @@ pub(super) fn build(
         match kind {
             SubjectKind::Header => return header(source),
             SubjectKind::JWTClaim => return claim(source),
-            SubjectKind::ClientCertificate => {
-                return Ok(unverified(
-                    "spec.subject: ClientCertificate",
-                    "a ClientTrafficPolicy that verifies client certificates",
-                ));
-            }
+            SubjectKind::ClientCertificate => Subject::ClientCertificate,
             SubjectKind::User => Subject::User,
             SubjectKind::Team => Subject::Team,
             SubjectKind::Org => Subject::Org,

@@ -39,7 +39,9 @@ impl<T, K: Ord> Objects<T, K> {
         self.0.values().map(Arc::as_ref)
     }
 
-    pub(crate) fn iter(&self) -> std::iter::Map<btree_map::Iter<'_, K, Arc<T>>, Borrowed<'_, K, T>> {
+    pub(crate) fn iter(
+        &self,
+    ) -> std::iter::Map<btree_map::Iter<'_, K, Arc<T>>, Borrowed<'_, K, T>> {
         self.0.iter().map(|(name, object)| (name, object.as_ref()))
     }
 
@@ -100,9 +102,11 @@ impl<T: PartialEq, K: PartialEq> PartialEq for Objects<T, K> {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
             || (self.0.len() == other.0.len()
-                && self.0.iter().zip(other.0.iter()).all(|(a, b)| {
-                    a.0 == b.0 && (Arc::ptr_eq(a.1, b.1) || a.1 == b.1)
-                }))
+                && self
+                    .0
+                    .iter()
+                    .zip(other.0.iter())
+                    .all(|(a, b)| a.0 == b.0 && (Arc::ptr_eq(a.1, b.1) || a.1 == b.1)))
     }
 }
 

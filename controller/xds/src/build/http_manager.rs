@@ -62,10 +62,38 @@ pub(super) fn build_filter(
     http: &ir::HttpTraffic,
     options: &BuildOptions,
 ) -> Filter {
-    let manager = build_manager(client_side, http, options);
+    pack(&build_manager(client_side, http, options))
+}
+
+/// The same, behind TLS. Where clients are verified, budgets may count by their certificates, so
+/// that the engine is told of them. Nobody else is.
+pub(super) fn build_tls_filter(
+    port: u16,
+    tls: &ir::DownstreamTls,
+    http: &ir::HttpTraffic,
+    options: &BuildOptions,
+) -> Filter {
+    let mut manager = build_manager((port, Scheme::Https), http, options);
+    let is_verified = tls
+        .client_validation
+        .as_ref()
+        .is_some_and(|it| it.mode == ir::ClientValidationMode::Required);
+    if is_verified && has_ai(http) {
+        manager.forward_client_cert_details = hcm::ForwardClientCertDetails::SanitizeSet.into();
+        manager.set_current_client_cert_details = Some(hcm::SetCurrentClientCertDetails {
+            subject: yes(),
+            dns: true,
+            uri: true,
+            ..hcm::SetCurrentClientCertDetails::default()
+        });
+    }
+    pack(&manager)
+}
+
+fn pack(manager: &HttpConnectionManager) -> Filter {
     Filter {
         name: "envoy.filters.network.http_connection_manager".to_string(),
-        config_type: Some(filter::ConfigType::TypedConfig(envoy::pack(&manager))),
+        config_type: Some(filter::ConfigType::TypedConfig(envoy::pack(manager))),
     }
 }
 

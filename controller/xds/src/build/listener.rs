@@ -121,7 +121,7 @@ fn build_chain(
     } = chain;
     let (filter, tls) = match action {
         ir::TlsAction::Https { tls, http } => (
-            http_manager::build_filter((port, Scheme::Https), http, options),
+            http_manager::build_tls_filter(port, tls, http, options),
             Some(downstream_tls::build_tls(tls, downstream_tls::HTTP_ALPN)),
         ),
         ir::TlsAction::Terminate { tls, route } => (

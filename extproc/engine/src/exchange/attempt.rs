@@ -7,7 +7,7 @@ use tollgate_llm::{Target, tokens::Encoding, translate};
 
 use super::{Chat, Exchange, InputBound, RequestHead};
 use crate::{
-    Reply,
+    Reply, client_certificate,
     step::{Forward, Step},
 };
 
@@ -25,6 +25,7 @@ const UNWANTED: &[&str] = &[
     "anthropic-version",
     "openai-organization",
     "openai-project",
+    client_certificate::HEADER,
     MODEL_HEADER,
     USER_HEADER,
 ];
@@ -139,7 +140,8 @@ impl Exchange {
         let mut forward = headers(backend, ready, present_path, &unwanted);
         let kept = &chat.rule.kept_headers;
         let subjects = chat.subject_headers.iter().map(|(name, _)| name);
-        let told_to_nobody = subjects.filter(|name| !kept.contains(name));
+        let told_to_nobody =
+            subjects.filter(|name| !kept.contains(name) && !UNWANTED.contains(&name.as_str()));
         forward
             .remove_headers
             .extend(told_to_nobody.map(|name| name.clone().into()));
