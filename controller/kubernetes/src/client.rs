@@ -16,9 +16,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a call may be without an answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a watch may be silent. An API server sends a bookmark about once a minute, so that a
-/// longer silence is a dead connection.
-const WATCH_SILENCE_MAX: Duration = Duration::from_secs(90);
+/// How long a watch may be silent. Each is asked for 60 s only, so that a longer silence is a
+/// dead connection.
+const WATCH_SILENCE_MAX: Duration = Duration::from_secs(75);
 
 /// Where the API server is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

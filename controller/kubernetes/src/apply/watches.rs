@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 use crate::watch::{Backoff, Raw};
 
 /// How long the server lets a watch run.
-const WATCH_SECONDS: u32 = 280;
+const WATCH_SECONDS: u32 = 60;
 
 /// What the watches tell.
 #[derive(Debug)]

@@ -18,8 +18,9 @@ use super::raw::Raw;
 use super::read::{Item, object_ref, read};
 use crate::metrics::Metrics;
 
-/// How long the server lets a watch run. It goes on where it ended.
-const WATCH_SECONDS: u32 = 280;
+/// How long the server lets a watch run. It goes on where it ended; a connection that died is
+/// noticed soon after.
+pub(crate) const WATCH_SECONDS: u32 = 60;
 
 /// How long a watch that failed must be without another error to count as working.
 const RECOVERED_AFTER: Duration = Duration::from_secs(10);

@@ -15,7 +15,7 @@ use tollgate_crds::{KINDS, Scope as KindScope};
 
 use super::backoff::Backoff;
 use super::discovery::{Served, concerns, served};
-use super::kind_watch::{KindWatch, Report};
+use super::kind_watch::{KindWatch, Report, WATCH_SECONDS};
 use super::{Scope, WatchId};
 use crate::client::Cluster;
 use crate::metrics::Metrics;
@@ -173,7 +173,7 @@ impl Drop for Running {
 /// and the slow question is what is left.
 async fn follow_crds(client: Client, changed: &Notify) {
     let api: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(client);
-    let events = watcher(api, watcher::Config::default());
+    let events = watcher(api, watcher::Config::default().timeout(WATCH_SECONDS));
     pin_mut!(events);
     let mut backoff = Backoff::default();
     let mut is_told = false;
