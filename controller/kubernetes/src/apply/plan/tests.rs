@@ -1,3 +1,5 @@
+//! What is done now of what is wanted, over and over.
+
 use std::collections::BTreeSet;
 
 use serde_json::json;

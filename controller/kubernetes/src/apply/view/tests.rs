@@ -1,3 +1,5 @@
+//! What the objects of a fleet say about it, in each of their states.
+
 use serde_json::{Value, json};
 use tollgate_translate::{FleetAddress, FleetState, NamespacedName};
 

@@ -1,3 +1,5 @@
+//! The election by its rules: who leads, and that never two do.
+
 use proptest::prelude::*;
 
 use super::*;

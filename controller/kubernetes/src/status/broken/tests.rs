@@ -1,3 +1,5 @@
+//! What objects are told whose bodies cannot be used.
+
 use serde_json::{Value, json};
 use tollgate_translate::{Cluster, Mode, Options, World, translate};
 

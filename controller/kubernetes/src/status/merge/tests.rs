@@ -1,3 +1,5 @@
+//! What is written, of what is stored and what is wanted.
+
 use serde_json::{Value, json};
 
 use super::*;

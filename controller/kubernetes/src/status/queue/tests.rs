@@ -1,3 +1,5 @@
+//! Which object is looked at next, and when.
+
 use super::*;
 
 fn object(name: &str) -> ObjectRef {

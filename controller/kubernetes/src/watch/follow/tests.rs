@@ -1,3 +1,5 @@
+//! What is handed on, and when, of what watches report.
+
 use std::collections::BTreeSet;
 
 use prometheus::Registry;

@@ -1,3 +1,5 @@
+//! What is known of a cluster, after one report and another.
+
 use serde_json::{Value, json};
 use tollgate_crds::KINDS;
 

@@ -1,3 +1,5 @@
+//! Objects as an API server sends them, good and bad.
+
 use serde_json::json;
 use tollgate_crds::KINDS;
 
