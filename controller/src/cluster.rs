@@ -115,7 +115,10 @@ impl ClusterController {
             instance: config.replica.clone(),
         };
         let told = StatusOptions {
-            controllers: vec![config.options.controller_name.clone()],
+            controllers: std::iter::once(&config.options.controller_name)
+                .chain(&config.options.claimed_names)
+                .cloned()
+                .collect(),
             events: Some(Events::start(cluster, told_by, metrics.clone())),
         };
         let statuses =
