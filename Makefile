@@ -26,7 +26,7 @@ test: deps test-deps check
 	@echo "running all tests"
 	TOLLGATE_TEST_PYTHON=$(PYTHON) cargo test --workspace --locked --no-fail-fast
 	@if tests/cluster/helm >/dev/null; then tests/charts/run; else echo "make test: THE CHART TESTS WERE NOT RUN, see above"; fi
-	@if $(MAKE) --no-print-directory cluster-deps; then $(MAKE) --no-print-directory test-cluster; \
+	@if $(MAKE) --no-print-directory cluster-deps; then $(MAKE) --no-print-directory test-cluster TOLLGATE_BIN=target/debug/tollgate; \
 	  else echo "make test: THE CLUSTER TESTS WERE NOT RUN, see above; the rest has passed"; fi
 
 ## check: formats and lints, without running tests
@@ -125,10 +125,10 @@ cluster-down:
 cluster-install: build test-deps cluster-up
 	@tests/cluster/install $(HELM_ARGS)
 
-## test-cluster: the cluster tests: install, story, seeds; on a cluster of their own
+## test-cluster: the cluster tests: install, story, seeds; on a cluster of their own; TOLLGATE_BIN=… tests that binary
 .PHONY: test-cluster
-test-cluster: build test-deps cluster-deps
-	@tests/cluster/test
+test-cluster: $(if $(TOLLGATE_BIN),,build) test-deps cluster-deps
+	@TOLLGATE_BIN=$(or $(TOLLGATE_BIN),$(TOLLGATE)) tests/cluster/test
 
 ## conformance: the Gateway API's conformance suite; writes docs/conformance/
 .PHONY: conformance
