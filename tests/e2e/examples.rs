@@ -1,4 +1,6 @@
-//! Every file in `examples/`: it checks clean, and the `curl` in its head works as written.
+//! Every file in `examples/`: it checks clean, and the `curl` in its head works as written. Those
+//! for a cluster check clean but for what a single machine cannot do; `tests/cluster` applies the
+//! first of them.
 
 use std::{net::TcpListener, path::PathBuf};
 
@@ -15,13 +17,24 @@ const TOLLGATE: &str = env!("CARGO_BIN_EXE_tollgate");
 /// Port that examples listen on.
 const PORT: &str = "1975";
 
+/// What is said of examples for a cluster where there is none.
+const OF_CLUSTERS: [&str; 2] = [
+    "is not a kind that tollgate reads; it is skipped",
+    "without effect in this release: spec.infrastructure.parametersRef",
+];
+
 fn examples() -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(repository().join("examples"))?.map(|entry| Ok(entry?.path()));
-    let mut examples: Vec<_> = entries.collect::<Result<_>>()?;
-    examples.retain(|path| path.is_file());
-    examples.sort();
+    let examples = files_in("examples")?;
     assert!(examples.len() >= 4, "{examples:?}");
     Ok(examples)
+}
+
+fn files_in(folder: &str) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(repository().join(folder))?.map(|entry| Ok(entry?.path()));
+    let mut files: Vec<_> = entries.collect::<Result<_>>()?;
+    files.retain(|path| path.is_file());
+    files.sort();
+    Ok(files)
 }
 
 /// The commands in the comment that begins an example, `curl` first; long ones go on after `\`.
@@ -77,6 +90,35 @@ async fn every_example_is_in_effect_as_it_stands() -> Result<()> {
             finished.stdout
         );
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_example_for_a_cluster_is_in_effect_but_for_what_needs_one() -> Result<()> {
+    let examples = files_in("examples/kubernetes")?;
+    assert!(examples.len() >= 3, "{examples:?}");
+    for example in examples {
+        let path = example.to_str().context("path")?;
+        let finished = run(TOLLGATE, &["check", path]).await?;
+        let said = format!("{}{}", finished.stdout, finished.stderr);
+        let unexpected: Vec<&str> = said
+            .lines()
+            .filter(|line| !line.ends_with("objects are in effect"))
+            .filter(|line| !OF_CLUSTERS.iter().any(|it| line.contains(it)))
+            .collect();
+        assert!(unexpected.is_empty(), "{path}: {unexpected:?}");
+        assert!(!said.is_empty(), "{path}: nothing was checked");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_folder_of_examples_is_tested() -> Result<()> {
+    let entries = std::fs::read_dir(repository().join("examples"))?;
+    let entries = entries.map(|entry| Ok(entry?.path()));
+    let mut folders: Vec<PathBuf> = entries.collect::<Result<_>>()?;
+    folders.retain(|path| path.is_dir());
+    assert_eq!(folders, [repository().join("examples/kubernetes")]);
     Ok(())
 }
 
