@@ -58,19 +58,20 @@ pub(crate) fn said(what: &str, finished: Finished) -> Result<String> {
 ///
 /// One of them is refused.
 pub async fn apply(namespace: &str, yaml: &str) -> Result<()> {
-    said("kubectl apply", applied(namespace, yaml).await?).map(drop)
+    let done = applied(&["--namespace", namespace], yaml).await?;
+    said("kubectl apply", done).map(drop)
 }
 
-/// As [`apply`], for manifests of which some may be refused: what kubectl said.
+/// As [`apply`], with flags, for manifests of which some may be refused: what kubectl said.
 ///
 /// # Errors
 ///
 /// kubectl did not run.
-pub async fn applied(namespace: &str, yaml: &str) -> Result<Finished> {
+pub async fn applied(flags: &[&str], yaml: &str) -> Result<Finished> {
     let mut file = tempfile::NamedTempFile::new().context("make a file")?;
     file.write_all(yaml.as_bytes()).context("write manifests")?;
     let path = file.path().display().to_string();
-    run("kubectl", &["apply", "--namespace", namespace, "-f", &path]).await
+    run("kubectl", &[&["apply", "-f", &path], flags].concat()).await
 }
 
 /// An object, such as `gateway/ai`; `null` where there is none.

@@ -1,9 +1,15 @@
 //! The Helm releases: install, upgrade, uninstall, and what is left afterwards.
 
-use anyhow::Result;
+use std::{cell::RefCell, time::Duration};
+
+use anyhow::{Context, Result};
+use tollgate_harness::eventually_within;
 
 use crate::kubectl;
 use crate::kubectl::{run, said};
+
+/// Proxies that are told to end serve for some seconds more.
+const LEAVING_MAX: Duration = Duration::from_secs(90);
 
 /// Namespace of the release.
 pub const NAMESPACE: &str = "tollgate-system";
@@ -81,13 +87,24 @@ async fn helm(args: &[&str]) -> Result<String> {
     )
 }
 
-/// Every object that is still there of a release and of the fleets, definitions apart, as
-/// `kind/name` lines: whatever lies in the release's namespace, and whatever carries our label.
+/// Waits until no object of a release or a fleet is left, definitions apart.
 ///
 /// # Errors
 ///
-/// kubectl failed.
-pub async fn leftovers() -> Result<Vec<String>> {
+/// Some are left in the end, and which.
+pub async fn nothing_is_left() -> Result<()> {
+    let last = RefCell::new(Vec::new());
+    let waited = eventually_within(LEAVING_MAX, "nothing is left but definitions", || async {
+        *last.borrow_mut() = leftovers().await.ok()?;
+        last.borrow().is_empty().then_some(())
+    })
+    .await;
+    waited.with_context(|| format!("left behind: {:#?}", last.borrow()))
+}
+
+/// Every object that is still there of a release and of the fleets, definitions apart, as
+/// `kind/name` lines: whatever lies in the release's namespace, and whatever carries our label.
+async fn leftovers() -> Result<Vec<String>> {
     let kinds = |namespaced: &'static str| async move {
         let listed = kubectl(&["api-resources", "--verbs=list", "-o", "name", namespaced]).await?;
         let kinds: Vec<&str> = listed

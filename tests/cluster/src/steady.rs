@@ -25,7 +25,7 @@ pub struct Steady {
 pub struct Calls {
     /// Answered with 200.
     pub served: usize,
-    /// The others: when, and what was said instead.
+    /// The others: when they were begun, and what was said instead.
     pub failures: Vec<(Instant, String)>,
 }
 
@@ -75,6 +75,7 @@ async fn call_on(
         if fresh {
             client = Client::new(base, Some(key));
         }
+        let begun = Instant::now();
         let outcome = tokio::time::timeout(ANSWER_WAIT_MAX, client.say(model, "hello")).await;
         let failure = match outcome {
             Ok(Ok((200, _))) => None,
@@ -85,7 +86,7 @@ async fn call_on(
         match failure {
             None => calls.served += 1,
             Some(failure) if calls.failures.len() < FAILURES_MAX => {
-                calls.failures.push((Instant::now(), failure));
+                calls.failures.push((begun, failure));
             }
             Some(_) => {}
         }

@@ -2,7 +2,7 @@
 //! to nothing again.
 
 use anyhow::{Context, Result, ensure};
-use tollgate_cluster::{Command, NAMESPACE, commands_of, kubectl, leftovers, shell};
+use tollgate_cluster::{Command, NAMESPACE, commands_of, kubectl, nothing_is_left, shell};
 use tollgate_harness::command::repository;
 
 fn commands(heading: &str) -> Result<Vec<Command>> {
@@ -33,8 +33,7 @@ async fn five_commands_lead_from_helm_install_to_a_served_call() -> Result<()> {
     for command in uninstall {
         shell(&command.line).await?;
     }
-    let left = leftovers().await?;
-    ensure!(left.is_empty(), "left behind: {left:#?}");
+    nothing_is_left().await?;
     kubectl(&["delete", "namespace", NAMESPACE, "--timeout=100s"])
         .await
         .map(drop)

@@ -122,7 +122,7 @@ fn seed(name: &str) -> Result<String> {
 
 /// Applies a seed. Kinds without a definition here cannot be stored; everything else must be.
 async fn only_foreign_kinds_are_refused(name: &str) -> Result<()> {
-    let done = applied("default", &seed(name)?).await?;
+    let done = applied(&[], &seed(name)?).await?;
     for line in done.stderr.lines().filter(|line| line.contains("error:")) {
         let foreign = FOREIGN
             .iter()

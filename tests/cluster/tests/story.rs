@@ -1,6 +1,7 @@
-//! The story: a platform team installs Tollgate, agents are served, budgets hold over two proxies,
-//! keys rotate, things die, the release is upgraded and uninstalled. One cluster, one release, in
-//! the order in which it happens; each step ends with what must be true.
+//! The story: a platform team installs Tollgate, agents are served, budgets and rate limits hold
+//! over two proxies, strangers are refused, keys rotate, things die or hang, proxies and release
+//! are rolled, and all of it goes. One cluster, one release, in the order in which it happens;
+//! each step ends with what must be true. What is applied lies in `story/`.
 
 use std::{
     collections::BTreeSet,
@@ -10,19 +11,28 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tollgate_cluster::{
-    NAMESPACE, Steady, apply, condition_true, force_delete_pod, install, kubectl, leftovers,
-    object, pods, shell, uninstall, upgrade,
+    Certificate, NAMESPACE, Steady, api_server, apply, ask_link, condition_true, force_delete_pod,
+    freeze, install, kill, kubectl, nothing_is_left, object, pods, processes_of, shell, uninstall,
+    upgrade,
 };
 use tollgate_harness::{Client, command::repository, eventually_within};
 
 /// Namespace of the agents.
 const TEAM: &str = "story";
+/// Namespace of somebody else.
+const STRANGER: &str = "stranger";
 /// Pods of the Gateway `ai`.
 const FLEET: &str = "gateway.networking.k8s.io/gateway-name=ai";
 /// Pods of the controller.
 const CONTROLLERS: &str = "app.kubernetes.io/name=tollgate,app.kubernetes.io/component=controller";
-/// What every user may spend a day on the route `counted`, in tokens.
-const LIMIT: u64 = 2000;
+/// What every user may spend a day on the route `counted`, in tokens; see `story/budget.yaml`.
+const TOKENS: u64 = 2000;
+/// Requests that all together may send a day to the route `plain`; see `story/rate-limit.yaml`.
+const REQUESTS: usize = 20;
+/// How long the API server hangs.
+const OUTAGE: Duration = Duration::from_secs(10);
+/// A killed proxy gets no calls any more.
+const UNNOTICED_MAX: Duration = Duration::from_secs(3);
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -33,17 +43,30 @@ async fn platform_team_installs_tollgate_and_agents_are_served_within_their_budg
     let address = gateway_is_programmed().await?;
     seed_is_served_to_an_sdk_in_a_pod(&address).await?;
     budget_holds_over_two_proxies().await?;
+    rate_limit_holds_over_two_proxies().await?;
     rotated_key_is_live_within_a_second(&address).await?;
+    strangers_are_refused_by_the_controller().await?;
 
-    let steady = Steady::begin(&format!("http://{address}"), "sk-alice-2", "steady");
-    killed_leader_is_replaced_within_ten_seconds(&address).await?;
+    let steady = steady(&address);
+    hung_leader_is_replaced_within_ten_seconds(&address).await?;
+    nobody_noticed(steady, "the leader hung and was killed").await?;
+
+    let steady = self::steady(&address);
     traffic_goes_on_without_controllers(&address).await?;
-    nobody_noticed(steady, "the controllers were killed").await?;
+    nobody_noticed(steady, "there were no controllers").await?;
+
+    let steady = self::steady(&address);
+    traffic_goes_on_while_the_api_server_hangs(&address).await?;
+    nobody_noticed(steady, "the API server hung").await?;
 
     killed_proxy_is_replaced_and_budgets_are_remembered(&address).await?;
     without_redis_budgets_refuse_and_the_rest_is_served(&address).await?;
 
-    let steady = Steady::begin(&format!("http://{address}"), "sk-alice-2", "steady");
+    let steady = self::steady(&address);
+    changed_infrastructure_rolls_the_proxies().await?;
+    nobody_noticed(steady, "the proxies were rolled").await?;
+
+    let steady = self::steady(&address);
     upgrade_rolls_everything().await?;
     nobody_noticed(steady, "the release was upgraded").await?;
 
@@ -64,17 +87,16 @@ async fn installed_by_helm() -> Result<()> {
 /// A Gateway with two proxies has an address and is programmed.
 async fn gateway_is_programmed() -> Result<String> {
     namespace(TEAM).await?;
-    apply(TEAM, PROVIDER).await?;
+    apply(TEAM, include_str!("story/provider.yaml")).await?;
+    let rollout = ["rollout", "status", "deployment/provider", "-n", TEAM];
+    kubectl(&rollout).await?;
     let begun = Instant::now();
-    apply(TEAM, GATEWAY).await?;
+    apply(TEAM, include_str!("story/gateway.yaml")).await?;
     let gateway = condition_true(TEAM, "gateway/ai", "Programmed", MINUTE).await?;
     report("Gateway programmed, from kubectl apply", begun);
     let address = gateway["status"]["addresses"][0]["value"].as_str();
     let address = address.context("the Gateway has no address")?.to_string();
-    eventually_within(MINUTE, "two proxies are ready", || async {
-        (pods(TEAM, FLEET).await.ok()?.len() == 2).then_some(())
-    })
-    .await?;
+    fleet_is("two proxies are ready", |_| true).await?;
     Ok(address)
 }
 
@@ -86,8 +108,8 @@ async fn seed_is_served_to_an_sdk_in_a_pod(address: &str) -> Result<()> {
         &std::fs::read_to_string(seed).context("read the seed")?,
     )
     .await?;
-    apply(TEAM, KEYS).await?;
-    apply(TEAM, ROUTES).await?;
+    apply(TEAM, include_str!("story/keys.yaml")).await?;
+    apply(TEAM, include_str!("story/steady.yaml")).await?;
     let to_simulator = r#"[
         {"op": "add", "path": "/spec/backends/0/endpoint", "value": "http://provider:8080"},
         {"op": "add", "path": "/spec/backends/1/endpoint", "value": "http://provider:8080"}]"#;
@@ -104,7 +126,8 @@ async fn seed_is_served_to_an_sdk_in_a_pod(address: &str) -> Result<()> {
     .await?;
     condition_true(TEAM, route, "Accepted", MINUTE).await?;
     served(address, "sk-alice-1", "gpt-4", MINUTE).await?;
-    apply(TEAM, &SDK_POD.replace("ADDRESS", address)).await?;
+    let pod = include_str!("story/sdk.yaml").replace("ADDRESS", address);
+    apply(TEAM, &pod).await?;
     let done = [
         "wait",
         "--for=jsonpath={.status.phase}=Succeeded",
@@ -116,56 +139,84 @@ async fn seed_is_served_to_an_sdk_in_a_pod(address: &str) -> Result<()> {
     let waited = kubectl(&done).await;
     let said = kubectl(&["logs", "pod/sdk", "-n", TEAM]).await?;
     waited.with_context(|| format!("the SDK said: {said}"))?;
-    ensure!(said.contains("hello from the pod"), "{said}");
+    // At once, and streamed.
+    let answers = said.matches("hello from the pod").count();
+    ensure!(answers == 2, "{said}");
     Ok(())
 }
 
-/// Many calls at once through both proxies: what was used stays within the limit, and each proxy
-/// knows what the other has charged.
+/// Many calls at once through both proxies: what was used stays within the limit, each proxy knows
+/// what the other has charged, that is what the provider has answered with, and both refuse.
 async fn budget_holds_over_two_proxies() -> Result<()> {
+    apply(TEAM, include_str!("story/budget.yaml")).await?;
     condition_true(TEAM, "tokenbudget/counted", "Enforced", MINUTE).await?;
     let proxies = proxy_addresses().await?;
     ensure!(proxies.len() == 2, "two proxies: {proxies:?}");
+    let mut bob = 0;
     for base in &proxies {
-        served_at(base, "sk-bob", "counted", MINUTE).await?;
+        bob += served_at(base, "sk-bob", "counted", MINUTE).await?;
     }
     let mut calls = Vec::new();
     for number in 0..120 {
         let client = Client::new(&proxies[number % 2], Some("sk-alice-1"));
         calls.push(tokio::spawn(async move {
-            (
-                number % 2,
-                client.say("counted", "hello [[sim output=40]]").await,
-            )
+            let spent = spent(&client).await?;
+            anyhow::Ok((number % 2, spent))
         }));
     }
-    let (mut used, mut refused, mut by_proxy) = (0, 0, BTreeSet::new());
+    let (mut used, mut by_proxy) = (0, BTreeSet::new());
     for call in calls {
-        let (proxy, outcome) = call.await?;
-        match outcome? {
-            (200, body) => {
-                used += body["usage"]["total_tokens"].as_u64().context("usage")?;
-                by_proxy.insert(proxy);
-            }
-            (429, _) => refused += 1,
-            (status, body) => anyhow::bail!("{status}: {body}"),
+        if let (proxy, Some(tokens)) = call.await?? {
+            used += tokens;
+            by_proxy.insert(proxy);
+        }
+    }
+    ensure!(by_proxy.len() == 2, "only proxies {by_proxy:?} served");
+    // Holds have kept calls out that would have fitted in after all.
+    for base in &proxies {
+        let client = Client::new(base, Some("sk-alice-1"));
+        while let Some(tokens) = spent(&client).await? {
+            used += tokens;
+            ensure!(used <= TOKENS, "{used} tokens were used, {TOKENS} allowed");
         }
     }
     ensure!(
-        used <= LIMIT,
-        "{used} tokens were used, {LIMIT} are allowed"
-    );
-    ensure!(used > LIMIT / 2, "only {used} of {LIMIT} tokens were used");
-    ensure!(
-        refused > 0 && by_proxy.len() == 2,
-        "{refused} refused, proxies {by_proxy:?} served"
+        used > TOKENS / 2,
+        "only {used} of {TOKENS} tokens were used"
     );
     for base in &proxies {
-        let told = Client::new(base, Some("sk-alice-1"))
-            .usage_of("story/counted")
-            .await?;
-        assert_eq!((told.limit, told.used), (LIMIT, used), "at {base}");
+        let client = Client::new(base, Some("sk-alice-1"));
+        let refused = client.say("counted", "hello").await?.0;
+        let told = client.usage_of("story/counted").await?;
+        assert_eq!(
+            (refused, told.limit, told.used, told.held),
+            (429, TOKENS, used, 0),
+            "at {base}"
+        );
     }
+    assert_eq!(answered_by_the_provider("counted").await?, used + bob);
+    report_line(&format!(
+        "budget of {TOKENS} tokens over two proxies: {used} used, then 429"
+    ));
+    Ok(())
+}
+
+/// Requests through both proxies: as many as the limit says are let in, together.
+async fn rate_limit_holds_over_two_proxies() -> Result<()> {
+    apply(TEAM, include_str!("story/rate-limit.yaml")).await?;
+    let policy = "backendtrafficpolicies.gateway.envoyproxy.io/plain";
+    condition_true(TEAM, policy, "Accepted", MINUTE).await?;
+    let proxies = proxy_addresses().await?;
+    let mut answers = Vec::new();
+    for number in 0..2 * REQUESTS {
+        let client = Client::new(&proxies[number % 2], None);
+        answers.push(client.get("/plain").await?.status().as_u16());
+    }
+    let (let_in, refused) = answers.split_at(REQUESTS);
+    ensure!(
+        let_in.iter().all(|it| *it == 200) && refused.iter().all(|it| *it == 429),
+        "{REQUESTS} requests are let in, by both proxies together: {answers:?}"
+    );
     Ok(())
 }
 
@@ -201,25 +252,62 @@ async fn rotated_key_is_live_within_a_second(address: &str) -> Result<()> {
         "live after {:?}",
         written.elapsed()
     );
-    served(address, "sk-alice-2", "steady", MINUTE).await
+    served(address, "sk-alice-2", "steady", MINUTE)
+        .await
+        .map(drop)
 }
 
-/// The leader's pod goes at once. Another leads, and what is written then is served.
-async fn killed_leader_is_replaced_within_ten_seconds(address: &str) -> Result<()> {
+/// Configuration has keys in it: whoever is not a proxy of a Gateway gets none of it.
+async fn strangers_are_refused_by_the_controller() -> Result<()> {
+    namespace(STRANGER).await?;
+    apply(STRANGER, include_str!("story/stranger.yaml")).await?;
+    let secret = "secret/other-tollgate-identity";
+    eventually_within(MINUTE, "the other fleet has an identity", || async {
+        let object = object(STRANGER, secret).await.ok()?;
+        object["data"]["tls.crt"].as_str().map(drop)
+    })
+    .await?;
+    let uri = format!("spiffe://tollgate/gateway/{TEAM}/ai");
+    let own = Certificate::of_fleet(TEAM, "ai-tollgate-identity").await?;
+    let other = Certificate::of_fleet(STRANGER, "other-tollgate-identity").await?;
+    let forged = Certificate::of_nobody(&uri, &own).await?;
+
+    let answer = ask_link(&uri, Some(&own), &own).await?;
+    ensure!(answer.bytes > 0, "its own proxies are served: {answer:?}");
+    for (who, shown) in [("nobody", None), ("a forger", Some(&forged))] {
+        let answer = ask_link(&uri, shown, &own).await?;
+        let shut = answer.error.contains("alert");
+        ensure!(shut && answer.bytes == 0, "{who} was let in: {answer:?}");
+    }
+    let answer = ask_link(&uri, Some(&other), &own).await?;
+    ensure!(
+        answer.grpc_status == "7" && answer.bytes == 0,
+        "the proxies of another Gateway were let in: {answer:?}"
+    );
+    let delete = ["delete", "namespace", STRANGER, "--wait=false"];
+    kubectl(&delete).await.map(drop)
+}
+
+/// The leader's processes hang, so it hands nothing over, and then its pod goes. Another leads, and
+/// what is written then is served.
+async fn hung_leader_is_replaced_within_ten_seconds(address: &str) -> Result<()> {
     let leader = leader().await?.context("nobody leads")?;
     let begun = Instant::now();
-    force_delete_pod(NAMESPACE, &leader).await?;
+    let frozen = freeze(processes_of(&leader)?)?;
     eventually_within(MINUTE, "another controller leads", || async {
         self::leader().await.ok()?.filter(|now| *now != leader)
     })
     .await?;
     let took = begun.elapsed();
-    report("another controller leads, from the kill", begun);
+    report(
+        "another controller leads, from the leader's last word",
+        begun,
+    );
     ensure!(took < Duration::from_secs(10), "nobody led for {took:?}");
-    apply(TEAM, &ROUTES.replace("steady", "after-failover")).await?;
-    let route = "aigatewayroutes.gateway.envoyproxy.io/after-failover";
-    condition_true(TEAM, route, "Accepted", MINUTE).await?;
-    served(address, "sk-alice-2", "after-failover", MINUTE).await
+    force_delete_pod(NAMESPACE, &leader).await?;
+    drop(frozen);
+    new_route_is_served(address, "after-failover").await?;
+    controllers_are_ready().await
 }
 
 /// All controllers go: the proxies serve what they have.
@@ -245,31 +333,43 @@ async fn traffic_goes_on_without_controllers(address: &str) -> Result<()> {
     .await?;
     served(address, "sk-alice-2", "gpt-4", Duration::ZERO).await?;
     scale("--replicas=2").await?;
-    eventually_within(MINUTE, "two controllers are ready", || async {
-        (pods(NAMESPACE, CONTROLLERS).await.ok()?.len() == 2).then_some(())
-    })
-    .await
+    controllers_are_ready().await?;
+    new_route_is_served(address, "after-absence").await
 }
 
-/// A proxy's pod goes at once. The other serves, a new one comes, and what was spent is known to it.
+/// The API server hangs: what is there is served. When it is back, what is written then is too, and
+/// no controller had to be started again.
+async fn traffic_goes_on_while_the_api_server_hangs(address: &str) -> Result<()> {
+    let before = controller_processes().await?;
+    let frozen = freeze(vec![api_server()?])?;
+    let begun = Instant::now();
+    while begun.elapsed() < OUTAGE {
+        served(address, "sk-bob", "steady", Duration::ZERO).await?;
+    }
+    drop(frozen);
+    let back = Instant::now();
+    new_route_is_served(address, "after-outage").await?;
+    report("a new route is served, from the API server's return", back);
+    controllers_are_ready().await?;
+    assert_eq!(controller_processes().await?, before);
+    Ok(())
+}
+
+/// A proxy dies: at most its own calls fail. The other serves, a new one comes, and what was spent
+/// is known to it.
 async fn killed_proxy_is_replaced_and_budgets_are_remembered(address: &str) -> Result<()> {
     let before = alice(address).await?;
+    let steady = steady(address);
     let killed = name_of(pods(TEAM, FLEET).await?.first().context("a proxy")?)?;
+    let begun = Instant::now();
+    kill(&processes_of(&killed)?)?;
     force_delete_pod(TEAM, &killed).await?;
-    eventually_within(
-        MINUTE,
+    fleet_is(
         "two proxies are ready, none of them the killed one",
-        || async {
-            let names: Vec<String> = pods(TEAM, FLEET)
-                .await
-                .ok()?
-                .iter()
-                .filter_map(|pod| name_of(pod).ok())
-                .collect();
-            (names.len() == 2 && !names.contains(&killed)).then_some(())
-        },
+        |pod| name_of(pod).is_ok_and(|name| name != killed),
     )
     .await?;
+    report("two proxies are ready, from the death of one", begun);
     for base in proxy_addresses().await? {
         served_at(&base, "sk-bob", "steady", MINUTE).await?;
         let told = Client::new(&base, Some("sk-alice-2"))
@@ -277,6 +377,17 @@ async fn killed_proxy_is_replaced_and_budgets_are_remembered(address: &str) -> R
             .await?;
         assert_eq!(told.used, before, "at {base}");
     }
+    let calls = steady.end().await?;
+    let late = calls
+        .failures
+        .iter()
+        .find(|(at, _)| *at > begun + UNNOTICED_MAX);
+    ensure!(late.is_none(), "a call {UNNOTICED_MAX:?} after: {late:?}");
+    report_line(&format!(
+        "a proxy was killed: {} calls served, {} failed",
+        calls.served,
+        calls.failures.len()
+    ));
     Ok(())
 }
 
@@ -293,43 +404,48 @@ async fn without_redis_budgets_refuse_and_the_rest_is_served(address: &str) -> R
     .await?;
     served(address, "sk-bob", "steady", Duration::ZERO).await?;
     scale("--replicas=1").await?;
-    served(address, "sk-bob", "counted", MINUTE).await
+    served(address, "sk-bob", "counted", MINUTE).await.map(drop)
+}
+
+/// The EnvoyProxy changes: every proxy is replaced.
+async fn changed_infrastructure_rolls_the_proxies() -> Result<()> {
+    let begun = Instant::now();
+    let change = json!({"spec": {"provider": {"kubernetes": {"envoyDeployment": {
+        "replicas": 2, "pod": {"annotations": {"story": "rolled"}}}}}}});
+    let change = change.to_string();
+    let patch = [
+        "patch",
+        "envoyproxies.gateway.envoyproxy.io/two",
+        "-n",
+        TEAM,
+    ];
+    kubectl(&[&patch[..], &["--type=merge", "-p", &change]].concat()).await?;
+    fleet_is("every proxy is as the EnvoyProxy says", |pod| {
+        pod["metadata"]["annotations"]["story"] == "rolled"
+    })
+    .await?;
+    report("proxies rolled", begun);
+    Ok(())
 }
 
 /// `helm upgrade` to another image: controllers and proxies run it.
 async fn upgrade_rolls_everything() -> Result<()> {
     let begun = Instant::now();
     upgrade(&["image.tag=next"]).await?;
-    eventually_within(3 * MINUTE, "every proxy runs the new image", || async {
-        let all = pods(TEAM, FLEET).await.ok()?;
-        let new = all.iter().filter(|pod| {
-            let image = pod["spec"]["containers"][0]["image"].as_str();
-            image.is_some_and(|image| image.ends_with(":next"))
-        });
-        (all.len() == 2 && new.count() == 2).then_some(())
+    fleet_is("every proxy runs the new image", |pod| {
+        let image = pod["spec"]["containers"][0]["image"].as_str();
+        image.is_some_and(|image| image.ends_with(":next"))
     })
     .await?;
     report("controllers and proxies upgraded", begun);
-    let listed = kubectl(&["get", "pods", "-n", TEAM, "-l", FLEET, "-o", "name"]).await?;
-    eventually_within(MINUTE, "the old proxies are gone", || async {
-        let listed = kubectl(&["get", "pods", "-n", TEAM, "-l", FLEET, "-o", "name"])
-            .await
-            .ok()?;
-        (listed.lines().count() == 2).then_some(())
-    })
-    .await
-    .with_context(|| listed)
+    Ok(())
 }
 
 /// The team leaves, the release is uninstalled: only definitions stay.
 async fn uninstalled_without_a_trace() -> Result<()> {
     kubectl(&["delete", "namespace", TEAM, "--timeout=100s"]).await?;
     uninstall().await?;
-    eventually_within(MINUTE, "nothing is left but definitions", || async {
-        leftovers().await.ok()?.is_empty().then_some(())
-    })
-    .await
-    .with_context(|| "see the list of what is left")?;
+    nothing_is_left().await?;
     let definitions = kubectl(&["get", "crd", "-o", "name"]).await?;
     ensure!(
         definitions.contains("tokenbudgets.tollgate.dev"),
@@ -355,12 +471,12 @@ async fn namespace(name: &str) -> Result<()> {
         .map(drop)
 }
 
-/// Waits until a short call is answered with 200.
-async fn served(address: &str, key: &str, model: &str, patience: Duration) -> Result<()> {
+/// Waits until a short call is answered with 200: its tokens.
+async fn served(address: &str, key: &str, model: &str, patience: Duration) -> Result<u64> {
     served_at(&format!("http://{address}"), key, model, patience).await
 }
 
-async fn served_at(base: &str, key: &str, model: &str, patience: Duration) -> Result<()> {
+async fn served_at(base: &str, key: &str, model: &str, patience: Duration) -> Result<u64> {
     let client = Client::new(base, Some(key));
     let last = std::cell::RefCell::new(String::new());
     let waited = eventually_within(
@@ -369,11 +485,88 @@ async fn served_at(base: &str, key: &str, model: &str, patience: Duration) -> Re
         || async {
             let answer = client.say(model, "hello").await;
             *last.borrow_mut() = format!("{answer:?}");
-            (answer.ok()?.0 == 200).then_some(())
+            let (status, body) = answer.ok()?;
+            let tokens = body["usage"]["total_tokens"].as_u64();
+            tokens.filter(|_| status == 200)
         },
     )
     .await;
     waited.with_context(|| last.borrow().clone())
+}
+
+/// Tokens of a call that a budget counts; `None` where the budget refuses it.
+async fn spent(client: &Client) -> Result<Option<u64>> {
+    match client.say("counted", "hello [[sim output=40]]").await? {
+        (200, body) => body["usage"]["total_tokens"]
+            .as_u64()
+            .context("usage")
+            .map(Some),
+        (429, _) => Ok(None),
+        (status, body) => anyhow::bail!("{status}: {body}"),
+    }
+}
+
+/// Tokens of a model that the provider has taken in and sent, by its own count.
+async fn answered_by_the_provider(model: &str) -> Result<u64> {
+    let service = object(TEAM, "service/provider").await?;
+    let address = service["spec"]["clusterIP"]
+        .as_str()
+        .context("an address")?;
+    let client = Client::new(&format!("http://{address}:8080"), None);
+    let tally: Value = client.get("/_control/tally").await?.json().await?;
+    let rows = tally["rows"].as_array().into_iter().flatten();
+    let of_model = rows.filter(|row| row["model"] == model);
+    Ok(of_model
+        .flat_map(|row| [&row["input"], &row["output"]])
+        .filter_map(Value::as_u64)
+        .sum())
+}
+
+/// What is written now is accepted and served.
+async fn new_route_is_served(address: &str, model: &str) -> Result<()> {
+    let route = include_str!("story/steady.yaml").replace("steady", model);
+    // The API server may not be itself yet.
+    eventually_within(MINUTE, "the API server takes a route", || async {
+        apply(TEAM, &route).await.ok()
+    })
+    .await?;
+    let route = format!("aigatewayroutes.gateway.envoyproxy.io/{model}");
+    condition_true(TEAM, &route, "Accepted", MINUTE).await?;
+    served(address, "sk-alice-2", model, MINUTE).await.map(drop)
+}
+
+/// Waits until the fleet is two proxies, ready, each of them like this, and no other pod.
+async fn fleet_is(what: &str, like: impl Fn(&Value) -> bool) -> Result<()> {
+    let like = &like;
+    eventually_within(2 * MINUTE, what, || async {
+        let serving = pods(TEAM, FLEET).await.ok()?;
+        let all = ["get", "pods", "-n", TEAM, "-l", FLEET, "-o", "name"];
+        let all = kubectl(&all).await.ok()?;
+        let whole = serving.len() == 2 && all.lines().count() == 2;
+        (whole && serving.iter().all(like)).then_some(())
+    })
+    .await
+}
+
+async fn controllers_are_ready() -> Result<()> {
+    eventually_within(MINUTE, "two controllers are ready", || async {
+        (pods(NAMESPACE, CONTROLLERS).await.ok()?.len() == 2).then_some(())
+    })
+    .await
+}
+
+/// Processes of the controllers.
+async fn controller_processes() -> Result<BTreeSet<u32>> {
+    let mut found = BTreeSet::new();
+    for pod in pods(NAMESPACE, CONTROLLERS).await? {
+        found.extend(processes_of(&name_of(&pod)?)?);
+    }
+    Ok(found)
+}
+
+/// Callers that should notice nothing of what follows.
+fn steady(address: &str) -> Steady {
+    Steady::begin(&format!("http://{address}"), "sk-alice-2", "steady")
 }
 
 /// What alice has used of the budget `counted`.
@@ -457,129 +650,3 @@ fn report(what: &str, begun: Instant) {
 fn report_line(line: &str) {
     println!("  {}", json!(line));
 }
-
-// === what is applied ===
-
-const PROVIDER: &str = r#"
-apiVersion: v1
-kind: Service
-metadata: {name: provider}
-spec:
-  selector: {app: provider}
-  ports: [{port: 8080}]
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: provider}
-spec:
-  selector: {matchLabels: {app: provider}}
-  template:
-    metadata: {labels: {app: provider}}
-    spec:
-      automountServiceAccountToken: false
-      securityContext: {runAsNonRoot: true, runAsUser: 65532, seccompProfile: {type: RuntimeDefault}}
-      containers:
-      - name: provider
-        image: docker.io/tollgate/tollgate:next
-        args: [provider, "--listen=0.0.0.0:8080"]
-        securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
-"#;
-
-const GATEWAY: &str = r#"
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: EnvoyProxy
-metadata: {name: two}
-spec:
-  provider:
-    type: Kubernetes
-    kubernetes:
-      envoyDeployment: {replicas: 2}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: ai}
-spec:
-  gatewayClassName: tollgate
-  listeners: [{name: http, protocol: HTTP, port: 80}]
-  infrastructure:
-    parametersRef: {group: gateway.envoyproxy.io, kind: EnvoyProxy, name: two}
-"#;
-
-const KEYS: &str = r#"
-apiVersion: v1
-kind: Secret
-metadata: {name: openai-key}
-stringData: {apiKey: sk-openai}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: anthropic-key}
-stringData: {apiKey: sk-anthropic}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: alice-key}
-stringData: {apiKey: sk-alice-1}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: bob-key}
-stringData: {apiKey: sk-bob}
----
-apiVersion: tollgate.dev/v1alpha1
-kind: Consumer
-metadata: {name: alice}
-spec: {apiKeys: [{secretRef: {name: alice-key}}]}
----
-apiVersion: tollgate.dev/v1alpha1
-kind: Consumer
-metadata: {name: bob}
-spec: {apiKeys: [{secretRef: {name: bob-key}}]}
----
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: AIGatewayRoute
-metadata: {name: counted}
-spec:
-  backends:
-  - {name: sim, provider: openai-compatible, model: counted, endpoint: "http://provider:8080"}
----
-apiVersion: tollgate.dev/v1alpha1
-kind: TokenBudget
-metadata: {name: counted}
-spec:
-  targetRefs: [{group: gateway.envoyproxy.io, kind: AIGatewayRoute, name: counted}]
-  subject: User
-  limits: [{tokens: 2000, window: Day}]
-"#;
-
-const ROUTES: &str = r#"
-apiVersion: gateway.envoyproxy.io/v1alpha1
-kind: AIGatewayRoute
-metadata: {name: steady}
-spec:
-  backends:
-  - {name: sim, provider: openai-compatible, model: steady, endpoint: "http://provider:8080"}
-"#;
-
-const SDK_POD: &str = r#"
-apiVersion: v1
-kind: Pod
-metadata: {name: sdk}
-spec:
-  restartPolicy: Never
-  automountServiceAccountToken: false
-  securityContext: {runAsNonRoot: true, runAsUser: 65532, seccompProfile: {type: RuntimeDefault}}
-  containers:
-  - name: sdk
-    image: cluster.local/sdk:1
-    args:
-    - -c
-    - |
-      import openai
-      client = openai.OpenAI(base_url="http://ADDRESS/v1", api_key="sk-alice-1", max_retries=0)
-      messages = [{"role": "user", "content": "hello from the pod"}]
-      print(client.chat.completions.create(model="gpt-4", messages=messages).choices[0].message.content)
-      for part in client.chat.completions.create(model="gpt-4", messages=messages, stream=True):
-          print(part.choices[0].delta.content or "" if part.choices else "", end="")
-    securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-"#;
