@@ -16,6 +16,7 @@ use crate::{
     logging,
     metrics::Metrics,
     observe::{self, Observed, Ready},
+    runtime::run_to_end,
     serving::{ended_early, stop_signal, until},
 };
 
@@ -26,13 +27,7 @@ const CONNECT_PAUSE: Duration = Duration::from_secs(2);
 
 pub(crate) fn controller(args: ControllerArgs) -> anyhow::Result<ExitCode> {
     let _logs = logging::start(&args.log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
-    let done = runtime.block_on(serve(args));
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    done.map(|()| ExitCode::SUCCESS)
+    run_to_end(serve(args))
 }
 
 async fn serve(args: ControllerArgs) -> anyhow::Result<()> {

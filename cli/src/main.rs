@@ -22,6 +22,7 @@ mod provider;
 mod proxy;
 mod ratelimit;
 mod run;
+mod runtime;
 mod serving;
 mod status;
 mod translate;

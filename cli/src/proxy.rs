@@ -29,6 +29,7 @@ use crate::{
     misuse::Misuse,
     observe::{self, Observed},
     output,
+    runtime::run_to_end,
     serving::{
         AdminEnd, Serving, Setup, ended_early,
         ledger::{Replicas, RunningLedger},
@@ -40,13 +41,7 @@ use telemetry::Figures;
 
 pub(crate) fn proxy(args: ProxyArgs) -> anyhow::Result<ExitCode> {
     let _logs = logging::start(&args.log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
-    let done = runtime.block_on(serve(args));
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    done.map(|()| ExitCode::SUCCESS)
+    run_to_end(serve(args))
 }
 
 async fn serve(args: ProxyArgs) -> anyhow::Result<()> {

@@ -6,7 +6,6 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
-    time::Duration,
 };
 
 use anyhow::Context;
@@ -33,6 +32,7 @@ use crate::{
     metrics::{self, Metrics},
     observe::Observed,
     output,
+    runtime::run_to_end,
     serving::{
         ended_early,
         ledger::{LedgerLook, Replicas, RunningLedger},
@@ -45,13 +45,7 @@ const GATEWAY_PORT: u16 = 1975;
 
 pub(crate) fn ratelimit(args: RateLimitArgs) -> anyhow::Result<ExitCode> {
     let _logs = logging::start(&args.log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
-    let done = runtime.block_on(serve(args));
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    done.map(|()| ExitCode::SUCCESS)
+    run_to_end(serve(args))
 }
 
 async fn serve(args: RateLimitArgs) -> anyhow::Result<()> {

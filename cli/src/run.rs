@@ -27,6 +27,7 @@ use crate::{
     load, logging,
     metrics::Metrics,
     output,
+    runtime::run_to_end,
     serving::{
         AdminEnd, Serving, Setup,
         ledger::{Replicas, RunningLedger},
@@ -37,14 +38,7 @@ use origin::Origin;
 
 pub(crate) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let _logs = logging::start(&args.log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
-    let done = runtime.block_on(serve(args));
-    // Counting threads may be in the middle of a text; nobody waits for them.
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    done.map(|()| ExitCode::SUCCESS)
+    run_to_end(serve(args))
 }
 
 async fn serve(mut args: RunArgs) -> anyhow::Result<()> {

@@ -10,8 +10,8 @@ use tollgate_ir::{Hostname, HttpMatch};
 
 use crate::http_route::{RouteDraft, RouteType, RuleParts, RuleSite, same_shape};
 use crate::k8s::{self, grpc, http};
-use crate::parent::RouteSource;
-use crate::status::{ObjectRef, ParentRef, Problem};
+use crate::parent::{RouteSource, parents};
+use crate::status::{ObjectRef, Problem};
 use crate::{NamespacedName, Options, World, groups};
 
 /// Group and kind, as references and grants name it.
@@ -21,32 +21,12 @@ pub(crate) const KIND: (&str, &str) = (groups::GATEWAY_API, "GRPCRoute");
 pub(crate) fn source(route: &k8s::GrpcRoute) -> RouteSource {
     let name = crate::world::key(&route.metadata);
     let hostnames = route.spec.hostnames.iter().flatten();
-    let parents = route.spec.parent_refs.iter().flatten();
     RouteSource {
         object: ObjectRef::namespaced(KIND.0, KIND.1, &name),
         name,
         generation: route.metadata.generation,
         hostnames: hostnames.map(|name| Hostname::parse(Some(name))).collect(),
-        parents: parents
-            .map(|parent| {
-                let grpc::GrpcRouteParentRefs {
-                    group,
-                    kind,
-                    name,
-                    namespace,
-                    port,
-                    section_name,
-                } = parent.clone();
-                ParentRef {
-                    group,
-                    kind,
-                    namespace,
-                    name,
-                    section_name,
-                    port,
-                }
-            })
-            .collect(),
+        parents: parents!(route, grpc::GrpcRouteParentRefs),
     }
 }
 

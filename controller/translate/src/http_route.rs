@@ -21,9 +21,9 @@ pub(crate) use filters::same_shape;
 pub(crate) use matches::{check_regex, header_matches};
 pub(crate) use site::{RouteType, RuleSite};
 
-use crate::parent::RouteSource;
+use crate::parent::{RouteSource, parents};
 use crate::sort::MatchPrecedence;
-use crate::status::{ObjectRef, ParentRef, Problem};
+use crate::status::{ObjectRef, Problem};
 use crate::{NamespacedName, Options, World, groups, k8s};
 
 /// Group and kind, as references and grants name it.
@@ -32,7 +32,6 @@ pub(crate) const KIND: (&str, &str) = (groups::GATEWAY_API, "HTTPRoute");
 /// What attaching needs to know of a route.
 pub(crate) fn source(route: &k8s::HttpRoute) -> RouteSource {
     let name = crate::world::key(&route.metadata);
-    let parents = route.spec.parent_refs.iter().flatten();
     RouteSource {
         object: ObjectRef::namespaced(KIND.0, KIND.1, &name),
         name,
@@ -44,26 +43,7 @@ pub(crate) fn source(route: &k8s::HttpRoute) -> RouteSource {
             .flatten()
             .map(|name| Hostname::parse(Some(name)))
             .collect(),
-        parents: parents
-            .map(|parent| {
-                let k8s::http::HttpRouteParentRefs {
-                    group,
-                    kind,
-                    name,
-                    namespace,
-                    port,
-                    section_name,
-                } = parent.clone();
-                ParentRef {
-                    group,
-                    kind,
-                    namespace,
-                    name,
-                    section_name,
-                    port,
-                }
-            })
-            .collect(),
+        parents: parents!(route, k8s::http::HttpRouteParentRefs),
     }
 }
 

@@ -21,6 +21,38 @@ pub(crate) struct RouteSource {
     pub(crate) parents: Vec<ParentRef>,
 }
 
+/// The parents that a route of one kind names: the generated types differ in name only.
+macro_rules! parents {
+    ($route:expr, $type:path) => {
+        $route
+            .spec
+            .parent_refs
+            .iter()
+            .flatten()
+            .cloned()
+            .map(|parent| {
+                let $type {
+                    group,
+                    kind,
+                    name,
+                    namespace,
+                    port,
+                    section_name,
+                } = parent;
+                $crate::status::ParentRef {
+                    group,
+                    kind,
+                    namespace,
+                    name,
+                    section_name,
+                    port,
+                }
+            })
+            .collect()
+    };
+}
+pub(crate) use parents;
+
 /// A listener that takes a route, and the host names on which it does.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {

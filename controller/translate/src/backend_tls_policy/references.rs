@@ -83,32 +83,28 @@ macro_rules! written {
     };
 }
 
+/// Backends and mirrors of an HTTPRoute or a GRPCRoute: the generated types differ in name only.
+macro_rules! of_rules {
+    ($route:expr) => {{
+        let rules = $route.and_then(|route| route.spec.rules.as_deref());
+        let mut written = Vec::new();
+        for rule in rules.unwrap_or_default() {
+            let backends = rule.backend_refs.iter().flatten();
+            written.extend(backends.map(|it| written!(it)));
+            let mirrors = rule.filters.iter().flatten();
+            let mirrors = mirrors.filter_map(|filter| filter.request_mirror.as_ref());
+            written.extend(mirrors.map(|it| written!(it.backend_ref)));
+        }
+        written
+    }};
+}
+
 fn http<'w>(world: &'w World, name: &NamespacedName) -> Vec<Written<'w>> {
-    let route = world.http_routes.get(name);
-    let rules = route.and_then(|route| route.spec.rules.as_deref());
-    let mut written = Vec::new();
-    for rule in rules.unwrap_or_default() {
-        let backends = rule.backend_refs.iter().flatten();
-        written.extend(backends.map(|it| written!(it)));
-        let mirrors = rule.filters.iter().flatten();
-        let mirrors = mirrors.filter_map(|filter| filter.request_mirror.as_ref());
-        written.extend(mirrors.map(|it| written!(it.backend_ref)));
-    }
-    written
+    of_rules!(world.http_routes.get(name))
 }
 
 fn grpc<'w>(world: &'w World, name: &NamespacedName) -> Vec<Written<'w>> {
-    let route = world.grpc_routes.get(name);
-    let rules = route.and_then(|route| route.spec.rules.as_deref());
-    let mut written = Vec::new();
-    for rule in rules.unwrap_or_default() {
-        let backends = rule.backend_refs.iter().flatten();
-        written.extend(backends.map(|it| written!(it)));
-        let mirrors = rule.filters.iter().flatten();
-        let mirrors = mirrors.filter_map(|filter| filter.request_mirror.as_ref());
-        written.extend(mirrors.map(|it| written!(it.backend_ref)));
-    }
-    written
+    of_rules!(world.grpc_routes.get(name))
 }
 
 fn tls<'w>(world: &'w World, name: &NamespacedName) -> Vec<Written<'w>> {

@@ -5,8 +5,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tollgate_ir::Hostname;
 
 use crate::backend_ref::BackendRef;
-use crate::parent::RouteSource;
-use crate::status::{ObjectRef, ParentRef, Problem};
+use crate::parent::{RouteSource, parents};
+use crate::status::{ObjectRef, Problem};
 use crate::{World, groups, k8s, world};
 
 /// A route below HTTP.
@@ -33,37 +33,6 @@ pub(super) struct StreamBackendRef {
     name: String,
     port: Option<i32>,
     pub(super) weight: Option<i32>,
-}
-
-/// The parents that a route of one kind names.
-macro_rules! parents {
-    ($route:expr, $type:path) => {
-        $route
-            .spec
-            .parent_refs
-            .iter()
-            .flatten()
-            .cloned()
-            .map(|parent| {
-                let $type {
-                    group,
-                    kind,
-                    name,
-                    namespace,
-                    port,
-                    section_name,
-                } = parent;
-                ParentRef {
-                    group,
-                    kind,
-                    namespace,
-                    name,
-                    section_name,
-                    port,
-                }
-            })
-            .collect()
-    };
 }
 
 /// The backends of the first rule of a route of one kind.

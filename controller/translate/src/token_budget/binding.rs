@@ -149,7 +149,10 @@ impl Binding {
             true => &mut reach.verifying,
             false => &mut reach.unverifying,
         };
-        listeners.insert(format!("{} of Gateway {}", site.listener, site.gateway.name));
+        listeners.insert(format!(
+            "{} of Gateway {}",
+            site.listener, site.gateway.name
+        ));
         for backend in backends {
             match &backend.model {
                 Some(model) => drop(reach.models.insert(model.clone())),

@@ -104,9 +104,7 @@ fn enforced(draft: &Draft<'_>) -> Condition {
 
 /// Whether payers are named by certificates that nobody looks at.
 fn nobody_verifies(budget: &Budget, reach: &Reach) -> bool {
-    budget.subject == Subject::ClientCertificate
-        && reach.is_served()
-        && reach.verifying.is_empty()
+    budget.subject == Subject::ClientCertificate && reach.is_served() && reach.verifying.is_empty()
 }
 
 /// What is held, and what stands beside it and is not.
