@@ -47,6 +47,12 @@ bench: deps
 	cargo build --release --locked -p tollgate -p tollgate-bench
 	target/release/tollgate-bench $(BENCH_ARGS)
 
+## bench-scale: many routes on a cluster of its own: time until they are served, memory, CPU, bytes; 15 min
+.PHONY: bench-scale
+bench-scale: build test-deps cluster-deps
+	cargo build --release --locked -p tollgate-scale
+	@tests/scale/run $(SCALE_ARGS)
+
 ## torture: the torture suite in its long form: three processes, Redis and memory, 10^6 requests each
 .PHONY: torture
 torture: deps test-deps

@@ -7,11 +7,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::DynamicObject;
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::args::Args;
 use crate::controller::{Controllers, Memory};
+use crate::probe::Probe;
 use crate::shape::Shape;
 use crate::stage::Stage;
 
@@ -84,38 +85,45 @@ struct Created {
 
 async fn create(stage: &Stage, shape: Shape, size: usize, writers: usize) -> Result<Created> {
     let routes = stage.routes(shape);
+    // Room for all, so that no write waits for a route to be served.
+    let (watch, watched) = mpsc::channel(WATCHED + writers);
+    let watching = tokio::spawn(watch_served(stage.probe.clone(), shape, watched));
     let begun = Instant::now();
-    let mut watched = JoinSet::new();
     let mut last_accepted = begun;
     let writes = stream::iter(0..size).map(|number| write(&routes, shape, number));
     let mut writes = writes.buffer_unordered(writers);
     while let Some((number, accepted)) = writes.try_next().await? {
         last_accepted = last_accepted.max(accepted);
         // Those that are under way at the end may be the last.
-        let is_last = number + writers >= size;
-        if is_last || number % size.div_ceil(WATCHED) == 0 {
-            let probe = stage.probe.clone();
-            watched.spawn(async move {
-                let served = probe.until_served(shape, number, 0).await?;
-                anyhow::Ok((is_last, accepted, served))
-            });
+        if number % size.div_ceil(WATCHED) == 0 || number + writers >= size {
+            let sent = watch.send((number, accepted)).await;
+            sent.context("the watch of routes has ended")?;
         }
     }
-    let mut last_served = last_accepted;
-    let mut lags = Vec::new();
-    while let Some(served) = watched.join_next().await {
-        let (is_last, accepted, served) = served.context("watch a route")??;
-        if is_last {
-            last_served = last_served.max(served);
-        }
-        lags.push(served - accepted);
-    }
+    drop(watch);
+    let (mut lags, last_served) = watching.await.context("watch routes")??;
     lags.sort();
     Ok(Created {
         writing: last_accepted - begun,
-        last: last_served - last_accepted,
+        last: last_served.saturating_duration_since(last_accepted),
         lags,
     })
+}
+
+/// Watches routes in the order in which they were written, one at a time: more calls would take
+/// the time of those who are measured. Gives the lags, and when the last one was served.
+async fn watch_served(
+    probe: Probe,
+    shape: Shape,
+    mut watched: mpsc::Receiver<(usize, Instant)>,
+) -> Result<(Vec<Duration>, Instant)> {
+    let mut lags = Vec::new();
+    let mut last_served = Instant::now();
+    while let Some((number, accepted)) = watched.recv().await {
+        last_served = probe.until_served(shape, number, 0).await?;
+        lags.push(last_served - accepted);
+    }
+    Ok((lags, last_served))
 }
 
 async fn write(
