@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::Serialize;
 use tokio::sync::watch;
 use tollgate_ir as ir;
 use tollgate_translate::{Options, Statuses, translate};
@@ -30,10 +29,10 @@ pub struct Inputs {
 }
 
 /// What became of the manifests.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Of each object.
-    pub statuses: Statuses,
+    /// Of each object. Shared: there may be thousands, and several who tell of them.
+    pub statuses: Arc<Statuses>,
     /// What never became an object, what concerns no single one, and what the data plane refused.
     pub problems: Vec<Problem>,
     /// How many objects were read.
@@ -64,7 +63,7 @@ pub(crate) fn evaluate(inputs: &Inputs) -> Outcome {
     Outcome {
         gateway,
         report: Report {
-            statuses: translation.statuses,
+            statuses: Arc::new(translation.statuses),
             problems,
             objects: loaded.objects,
         },

@@ -70,7 +70,7 @@ async fn status(State(shown): State<Shown>) -> Json<Value> {
     let report = Arc::clone(&shown.report.borrow());
     let problems: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
     Json(json!({
-        "objects": report.statuses,
+        "objects": *report.statuses,
         "problems": problems,
         "leads": *shown.leads.borrow(),
     }))

@@ -63,7 +63,7 @@ pub(super) fn status(report: watch::Receiver<Arc<Report>>) -> OwnStatus {
         let report = report.borrow();
         let problems: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
         [
-            ("objects".to_string(), json!(report.statuses)),
+            ("objects".to_string(), json!(*report.statuses)),
             ("problems".to_string(), json!(problems)),
         ]
         .into_iter()

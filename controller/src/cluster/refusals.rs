@@ -29,5 +29,5 @@ pub(super) fn tell(progress: &Progress, wanted: &mut Wanted, report: &mut Report
             report.problems.push(problem);
         }
     }
-    report.statuses = statuses.clone();
+    report.statuses = Arc::clone(&wanted.statuses);
 }

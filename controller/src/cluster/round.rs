@@ -82,14 +82,15 @@ impl Round {
                 gateway: Arc::new(gateway),
             });
         }
+        let statuses = Arc::new(statuses);
         let report = Report {
             objects: statuses.iter().count(),
-            statuses: statuses.clone(),
+            statuses: Arc::clone(&statuses),
             problems,
         };
         Self {
             fleets: served,
-            statuses: Arc::new(statuses),
+            statuses,
             report,
         }
     }
