@@ -112,6 +112,7 @@ impl Shape {
                 "provider": "openai-compatible",
                 "model": model,
                 "endpoint": format!("http://{BACKEND}:8080"),
+                "auth": {"type": "APIKey", "apiKeyRef": {"name": BACKEND}},
             }]}}),
         }
     }

@@ -18,7 +18,7 @@ use crate::shape::Shape;
 pub(crate) const SCALE: &str = "scale";
 /// The Gateway.
 pub(crate) const GATEWAY: &str = "scale";
-/// The Service behind all routes, and the AIServiceBackend.
+/// The Service behind all routes, the AIServiceBackend, and the Secret with its key.
 pub(crate) const BACKEND: &str = "backend";
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -144,4 +144,17 @@ metadata: {name: backend}
 spec:
   endpoints:
   - fqdn: {hostname: backend.scale.svc.cluster.local, port: 8080}
+---
+apiVersion: aigateway.envoyproxy.io/v1beta1
+kind: BackendSecurityPolicy
+metadata: {name: backend}
+spec:
+  targetRefs: [{group: aigateway.envoyproxy.io, kind: AIServiceBackend, name: backend}]
+  type: APIKey
+  apiKey: {secretRef: {name: backend}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: backend}
+stringData: {apiKey: sk-backend}
 "#;
