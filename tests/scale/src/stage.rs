@@ -128,6 +128,8 @@ spec:
       - name: provider
         image: docker.io/tollgate/tollgate:next
         args: [provider, "--listen=0.0.0.0:8080"]
+        # Without a request it would come after everybody else.
+        resources: {requests: {cpu: 100m}}
         readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
         securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
 ---
