@@ -71,8 +71,8 @@ fn line(row: &Row) -> String {
         cpu_change,
         change_bytes,
     } = row;
-    #[expect(clippy::cast_precision_loss, reason = "some thousands")]
-    let per_second = *routes as f64 / writing.as_secs_f64();
+    let count = u32::try_from(*routes).unwrap_or(u32::MAX);
+    let per_second = f64::from(count) / writing.as_secs_f64();
     format!(
         "| {routes} | {} | {per_second:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.1} | {:.0} \
          | {:.0} | {:.1} | {:.0} | {change_bytes:.0} |",

@@ -21,6 +21,9 @@ pub(crate) const GATEWAY: &str = "scale";
 /// The Service behind all routes, the AIServiceBackend, and the Secret with its key.
 pub(crate) const BACKEND: &str = "backend";
 
+/// The pods of the Gateway.
+const PROXY: &str = "gateway.networking.k8s.io/gateway-name=scale";
+
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// A namespace with a Gateway and a backend.
@@ -44,6 +47,13 @@ impl Stage {
         condition_true(SCALE, "deployment/backend", "Available", MINUTE).await?;
         let gateway = format!("gateway/{GATEWAY}");
         let gateway = condition_true(SCALE, &gateway, "Programmed", MINUTE).await?;
+        // After an upgrade the proxy before may still be ending, and follow the controllers.
+        eventually_within(MINUTE, "the Gateway has one proxy", || async {
+            let all = ["get", "pods", "-n", SCALE, "-l", PROXY, "-o", "name"];
+            let pods = kubectl(&all).await.ok()?;
+            (pods.lines().count() == 1).then_some(())
+        })
+        .await?;
         let address = gateway["status"]["addresses"][0]["value"].as_str();
         let address = address.context("the Gateway has no address")?;
         let stage = Self {
