@@ -61,9 +61,10 @@ fn content_digest(rule: &ir::AiRule) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::piece::samples;
+    use tollgate_bundle::{Api, Credential, Rule};
 
     use super::pin_clusters;
+    use crate::piece::samples;
 
     #[test]
     fn cluster_of_an_ai_rule_is_another_one_when_its_endpoints_change() {
@@ -77,5 +78,38 @@ mod tests {
         assert_eq!(cluster(1), cluster(1));
         assert_ne!(cluster(1), cluster(2));
         assert!(cluster(1).starts_with("default/llm/0/0@"), "{}", cluster(1));
+    }
+
+    #[test]
+    fn cluster_is_another_one_when_its_api_changes_and_the_same_under_another_key_or_budget() {
+        let cluster = |change: fn(&mut Rule)| {
+            let mut gateway = samples::ai_gateway(1);
+            let http = gateway.listeners[0].http_mut().next().unwrap();
+            let rules = &mut http.virtual_hosts[0].ai.as_mut().unwrap().rules;
+            change(&mut rules[0].rule);
+            pin_clusters(&mut gateway);
+            let host = gateway.listeners[0].virtual_hosts().next().unwrap();
+            host.ai.as_ref().unwrap().rules[0].rule.backends[0]
+                .cluster
+                .clone()
+        };
+        let before = cluster(|_| ());
+        let other_api = |rule: &mut Rule| {
+            rule.backends[0].api = Api::Anthropic {
+                prefix: "other".to_string(),
+            };
+        };
+        assert_ne!(before, cluster(other_api));
+        let other_key = |rule: &mut Rule| {
+            rule.backends[0].credential = Some(Credential {
+                header: "x-api-key".to_string(),
+                value: "another".to_string().into(),
+            });
+        };
+        assert_eq!(before, cluster(other_key));
+        assert_eq!(
+            before,
+            cluster(|rule| rule.budgets.push("default/b".to_string()))
+        );
     }
 }

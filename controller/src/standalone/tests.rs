@@ -80,16 +80,15 @@ async fn saved_change_is_a_new_gateway_even_if_somebody_stops_waiting_for_it() {
     assert_eq!(first.gateway.listeners.len(), 1);
     save(&file, &route("b"));
     // Dropped again and again while it waits or evaluates.
-    let changed = timeout(WAIT, async {
-        loop {
-            if let Ok(outcome) = timeout(Duration::from_micros(200), standalone.next()).await
-                && outcome.gateway != first.gateway
-            {
-                return;
-            }
+    for _ in 0..200 {
+        if timeout(Duration::from_micros(200), standalone.next())
+            .await
+            .is_ok()
+        {
+            save(&file, &route("b"));
         }
-    });
-    changed.await.expect("the change");
+    }
+    assert_ne!(next(&mut standalone).await.gateway, first.gateway);
 }
 
 #[tokio::test]
@@ -103,10 +102,8 @@ async fn broken_document_is_told_with_its_gateway_and_goes_with_the_file() {
     assert_eq!(problems(&standalone), Vec::<String>::new(), "not told yet");
     standalone.tell(report, Vec::new());
     let told = problems(&standalone);
-    assert!(
-        told[0].contains("b.yaml:") && told[0].contains("not valid YAML"),
-        "{told:?}"
-    );
+    let is_named = |it: &String| it.contains("b.yaml:3") && it.contains("not valid YAML");
+    assert!(told.iter().any(is_named), "{told:?}");
     fs::remove_file(dir.path().join("b.yaml")).unwrap();
     let Outcome { report, .. } = next(&mut standalone).await;
     standalone.tell(report, Vec::new());
