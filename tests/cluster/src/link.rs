@@ -27,6 +27,17 @@ pub struct LinkAnswer {
     pub error: String,
 }
 
+// === impl LinkAnswer ===
+
+impl LinkAnswer {
+    /// The connection was ended before any answer. How curl puts it depends on which of the two ends
+    /// it was at: an alert of TLS, or a connection that is gone.
+    pub fn is_shut_out(&self) -> bool {
+        let ended = !self.error.is_empty() && !self.error.contains("timed out");
+        ended && self.bytes == 0 && self.grpc_status.is_empty()
+    }
+}
+
 // === impl Certificate ===
 
 impl Certificate {
@@ -84,15 +95,16 @@ pub async fn ask_link(
     let get = ["get", "service", "tollgate-controller", "-n", NAMESPACE];
     let address = kubectl(&[&get[..], &[template]].concat()).await?;
     let folder = tempfile::tempdir().context("make a folder")?;
-    let (hello, received) = (folder.path().join("hello"), folder.path().join("received"));
-    std::fs::write(&hello, hello_of(gateway))?;
+    let (reports, received) = (
+        folder.path().join("reports"),
+        folder.path().join("received"),
+    );
+    std::fs::write(&reports, reports_of(gateway))?;
     let mut call = Command::new("curl");
-    // The stream stays open where it is let in.
     call.args(["--silent", "--show-error", "--http2", "--max-time", "3"])
+        .args(["--limit-rate", "20k", "--data-binary", &at(&reports)])
         .args(["--header", "content-type: application/grpc"])
         .args(["--header", "te: trailers"])
-        .arg("--data-binary")
-        .arg(at(&hello))
         .arg("--output")
         .arg(&received)
         .args(["--write-out", "%header{grpc-status}"])
@@ -112,15 +124,19 @@ pub async fn ask_link(
     })
 }
 
-/// A gRPC message: `Report { hello: Hello { gateway, pod: "stranger", protocol } }`.
-fn hello_of(gateway: &str) -> Vec<u8> {
+/// What a proxy sends: `Report { hello: Hello { gateway, pod: "stranger", protocol } }`, and the
+/// beginning of another report, so long that the stream is still open when the time is over.
+fn reports_of(gateway: &str) -> Vec<u8> {
     let length = |bytes: &[u8]| u8::try_from(bytes.len()).unwrap_or(u8::MAX);
     let field = |tag: u8, bytes: &[u8]| [&[tag << 3 | 2, length(bytes)], bytes].concat();
     let mut hello = field(1, gateway.as_bytes());
     hello.extend(field(2, b"stranger"));
     hello.extend([3 << 3, PROTOCOL]);
     let report = field(1, &hello);
-    [&[0, 0, 0, 0, length(&report)][..], &report].concat()
+    let mut sent = [&[0, 0, 0, 0, length(&report)][..], &report].concat();
+    sent.extend([0, 0, 3, 0, 0]);
+    sent.resize(sent.len() + 0x3_0000, 0);
+    sent
 }
 
 fn at(path: &Path) -> String {
