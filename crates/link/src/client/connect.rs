@@ -15,6 +15,10 @@ use crate::TlsError;
 /// How long address, connection and handshake may take.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
+/// How long address and connection may take of it: a Service may still lead to a controller that is
+/// gone, and the next attempt leads to another.
+const TCP_DEADLINE: Duration = Duration::from_secs(1);
+
 /// Silence after which the controller is asked whether it is there, and how long it has to answer:
 /// one whose machine is gone is left within 15 s.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(5));
@@ -50,7 +54,7 @@ pub(crate) async fn connect(config: &FollowConfig) -> Result<Channel, ConnectErr
     let address = format!("{host}:{port}");
     let tls = TlsConnector::from(Arc::new(config.files.client().await?));
     let stream = async {
-        let stream = TcpStream::connect((host, port)).await?;
+        let stream = time::timeout(TCP_DEADLINE, TcpStream::connect((host, port))).await??;
         stream.set_nodelay(true)?;
         tls.connect(name, stream).await
     };
