@@ -145,7 +145,7 @@ impl Sandbox {
 fn say_not_run(test: &str) {
     let _ = writeln!(
         std::io::stderr(),
-        "NOT RUN: {test}: TOLLGATE_TEST_KUBECONFIG names no cluster; use make test-cluster"
+        "NOT RUN: {test}: TOLLGATE_TEST_KUBECONFIG names no cluster (tests/cluster/up makes one)"
     );
 }
 
