@@ -47,7 +47,7 @@ pub enum Scope {
     Namespaced,
 }
 
-pub(crate) const COUNT: usize = 25;
+pub(crate) const COUNT: usize = 29;
 
 /// Every kind that Tollgate reads.
 pub static KINDS: [Kind; COUNT] = [
@@ -225,6 +225,11 @@ pub static KINDS: [Kind; COUNT] = [
         definition: Some(envoy_gateway::CompactAIGatewayRoute::crd),
         read: |value| typed(value, Object::CompactAIGatewayRoute),
     },
+    // Envoy Gateway's, read to say that they are not enforced.
+    unenforced("ClientTrafficPolicy", "clienttrafficpolicies"),
+    unenforced("EnvoyExtensionPolicy", "envoyextensionpolicies"),
+    unenforced("EnvoyPatchPolicy", "envoypatchpolicies"),
+    unenforced("SecurityPolicy", "securitypolicies"),
     // Envoy AI Gateway.
     Kind {
         group: envoy_ai_gateway::GROUP,
@@ -282,6 +287,19 @@ pub static KINDS: [Kind; COUNT] = [
         read: |value| typed(value, Object::TokenBudget),
     },
 ];
+
+/// A policy of Envoy Gateway that is not enforced. Its CRD is Envoy Gateway's own.
+const fn unenforced(kind: &'static str, plural: &'static str) -> Kind {
+    Kind {
+        group: envoy_gateway::GROUP,
+        versions: &["v1alpha1"],
+        kind,
+        plural,
+        scope: Scope::Namespaced,
+        definition: None,
+        read: |value| typed(value, Object::UnenforcedPolicy),
+    }
+}
 
 // === impl Kind ===
 

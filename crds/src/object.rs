@@ -21,7 +21,9 @@ use serde_json::Value;
 use crate::envoy_ai_gateway::{
     AIGatewayRoute, AIServiceBackend, BackendSecurityPolicy, QuotaPolicy,
 };
-use crate::envoy_gateway::{Backend, BackendTrafficPolicy, CompactAIGatewayRoute, EnvoyProxy};
+use crate::envoy_gateway::{
+    Backend, BackendTrafficPolicy, CompactAIGatewayRoute, EnvoyProxy, UnenforcedPolicy,
+};
 use crate::kinds::{COUNT, Kind};
 use crate::tollgate::{Consumer, TokenBudget};
 use crate::validation::{self, Node, SchemaError, Violation, Warning};
@@ -52,6 +54,7 @@ pub enum Object {
     Backend(Box<Backend>),
     BackendTrafficPolicy(Box<BackendTrafficPolicy>),
     EnvoyProxy(Box<EnvoyProxy>),
+    UnenforcedPolicy(Box<UnenforcedPolicy>),
     CompactAIGatewayRoute(Box<CompactAIGatewayRoute>),
     AIGatewayRoute(Box<AIGatewayRoute>),
     AIServiceBackend(Box<AIServiceBackend>),
@@ -263,6 +266,7 @@ impl Object {
             Self::Backend(object) => &object.metadata,
             Self::BackendTrafficPolicy(object) => &object.metadata,
             Self::EnvoyProxy(object) => &object.metadata,
+            Self::UnenforcedPolicy(object) => &object.metadata,
             Self::CompactAIGatewayRoute(object) => &object.metadata,
             Self::AIGatewayRoute(object) => &object.metadata,
             Self::AIServiceBackend(object) => &object.metadata,
@@ -295,6 +299,7 @@ impl Object {
             Self::Backend(_) => (envoy_gateway::GROUP, "Backend"),
             Self::BackendTrafficPolicy(_) => (envoy_gateway::GROUP, "BackendTrafficPolicy"),
             Self::EnvoyProxy(_) => (envoy_gateway::GROUP, "EnvoyProxy"),
+            Self::UnenforcedPolicy(policy) => (envoy_gateway::GROUP, policy.kind.name()),
             Self::CompactAIGatewayRoute(_) => (envoy_gateway::GROUP, "AIGatewayRoute"),
             Self::AIGatewayRoute(_) => (envoy_ai_gateway::GROUP, "AIGatewayRoute"),
             Self::AIServiceBackend(_) => (envoy_ai_gateway::GROUP, "AIServiceBackend"),

@@ -8,10 +8,11 @@ use tollgate_crds::ParentReference;
 use tollgate_ir::{self as ir, Hostname};
 
 use crate::ai_rule::{by_precedence, refuse_backend};
-use crate::backend_traffic_policy::{Effect, TrafficPolicies};
+use crate::backend_traffic_policy::Effect;
 use crate::gateway::{GatewayDraft, Gateways};
 use crate::parent::{Attachment, RouteSource, attach, listener_mut, statuses as parent_statuses};
 use crate::quota_policy::Quotas;
+use crate::route_policies::RoutePolicies;
 use crate::sort::age_order;
 use crate::status::{ACCEPTED, Condition, PARTIALLY_INVALID, ParentRef, Problem, Statuses, reason};
 use crate::{NamespacedName, Options, World, ai_route, compact_ai_route, token_budget};
@@ -54,7 +55,7 @@ pub(crate) struct AttachedAiRoute {
 pub(crate) fn translate<'w>(
     (world, options): (&'w World, &Options),
     gateways: &mut Gateways,
-    traffic: &mut TrafficPolicies<'w>,
+    traffic: &mut RoutePolicies<'w>,
     statuses: &mut Statuses,
 ) -> BTreeMap<String, Budget> {
     let policies = ai_route::SecurityPolicies::new(world, statuses);
@@ -87,7 +88,7 @@ pub(crate) fn translate<'w>(
 type Policies<'a, 'w> = (
     &'a token_budget::Budgets,
     &'a mut Quotas<'w>,
-    &'a mut TrafficPolicies<'w>,
+    &'a mut RoutePolicies<'w>,
 );
 
 fn place(

@@ -9,7 +9,6 @@ mod cost;
 mod llm;
 mod selector;
 mod status;
-mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,10 +17,10 @@ use tollgate_crds::envoy_gateway::BackendTrafficPolicy;
 use tollgate_ir::RateLimits;
 
 use build::Limits;
-use target::{Level, Site, Target};
 
 use crate::gateway::{GatewayDraft, ListenerIndex};
 use crate::parent::RouteSource;
+use crate::policy_target::{self, Level, Site, Target, Targeting};
 use crate::sort::by_age;
 use crate::status::{ParentRef, Problem, Statuses};
 use crate::{NamespacedName, Options, World, groups, world};
@@ -80,7 +79,7 @@ pub(crate) enum Effect {
 impl<'a> TrafficPolicies<'a> {
     /// Reads all policies and finds their targets. Of two with one target the older has it.
     pub(crate) fn new(world: &'a World, gateways: &[GatewayDraft], options: &Options) -> Self {
-        let mut taken: BTreeMap<target::Key, NamespacedName> = BTreeMap::new();
+        let mut taken: BTreeMap<policy_target::Key, NamespacedName> = BTreeMap::new();
         let mut policies = Vec::new();
         for object in by_age(world.backend_traffic_policies.values(), |it| &it.metadata) {
             let name = world::key(&object.metadata);
@@ -93,13 +92,19 @@ impl<'a> TrafficPolicies<'a> {
                 object,
                 name,
             };
-            let found = target::find((world, options), gateways, (&policy.name, &object.spec));
+            let targeting = Targeting {
+                kind: KIND,
+                name: &policy.name,
+                named: object.spec.named_targets().collect(),
+                selectors: &object.spec.target_selectors,
+            };
+            let found = policy_target::find((world, options), gateways, &targeting);
             policy.warnings.extend(found.warnings);
             policy.lost.extend(found.lost);
             for target in found.targets {
                 match taken.get(&target.key) {
                     Some(owner) if *owner != policy.name => {
-                        let problem = target::conflict(&target, owner);
+                        let problem = policy_target::conflict(&target, KIND.1, owner);
                         policy.lost.push((target.reference, problem));
                     }
                     _ => {

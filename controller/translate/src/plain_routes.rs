@@ -8,12 +8,12 @@ mod hosts;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tollgate_ir::Hostname;
 
-use crate::backend_traffic_policy::TrafficPolicies;
 use crate::gateway::Gateways;
 use crate::http_route::RouteType;
 use crate::parent::{
     Attachment, RouteSource, attach, detach, listener_mut, statuses as parent_statuses,
 };
+use crate::route_policies::RoutePolicies;
 use crate::sort::age_order;
 use crate::status::{ConditionStatus, Problem, Statuses, reason};
 use crate::{NamespacedName, Options, World, grpc_route, http_route, k8s};
@@ -41,7 +41,7 @@ impl<'a> Route<'a> {
 pub(crate) fn translate(
     context: (&World, &Options),
     gateways: &mut Gateways,
-    policies: &mut TrafficPolicies<'_>,
+    policies: &mut RoutePolicies<'_>,
     statuses: &mut Statuses,
 ) {
     let mut hosts = Hosts::default();

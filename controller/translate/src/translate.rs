@@ -7,9 +7,9 @@ use tollgate_bundle::{Budget, Consumer};
 use tollgate_ir::{Gateway, Ir, Listener};
 
 use crate::{
-    FleetSpec, Options, Statuses, World, ai_routes, backend, backend_tls_policy,
-    backend_traffic_policy::TrafficPolicies, consumer, fleet, gateway, gateway_class, listener_set,
-    plain_routes, provider_url, stream_route, token_budget,
+    FleetSpec, Options, Statuses, World, ai_routes, backend, backend_tls_policy, consumer, fleet,
+    gateway, gateway_class, listener_set, plain_routes, provider_url,
+    route_policies::RoutePolicies, stream_route, token_budget,
 };
 
 /// What a snapshot means.
@@ -33,7 +33,7 @@ pub fn translate(world: &World, options: &Options) -> Translation {
     backend::report(world, &mut statuses);
     let consumers = consumer::translate(world, &mut statuses);
     let mut drafts = gateway::drafts(world, options);
-    let mut policies = TrafficPolicies::new(world, &drafts, options);
+    let mut policies = RoutePolicies::new(world, &drafts, options);
     plain_routes::translate((world, options), &mut drafts, &mut policies, &mut statuses);
     let budgets = ai_routes::translate((world, options), &mut drafts, &mut policies, &mut statuses);
     stream_route::translate((world, options), &mut drafts, &mut statuses);

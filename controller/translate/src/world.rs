@@ -11,7 +11,8 @@ use tollgate_crds::envoy_ai_gateway::{
     AIGatewayRoute, AIServiceBackend, BackendSecurityPolicy, QuotaPolicy,
 };
 use tollgate_crds::envoy_gateway::{
-    Backend, BackendTrafficPolicy, CompactAIGatewayRoute, EnvoyProxy,
+    Backend, BackendTrafficPolicy, CompactAIGatewayRoute, EnvoyProxy, UnenforcedKind,
+    UnenforcedPolicy,
 };
 use tollgate_crds::tollgate::{Consumer, TokenBudget};
 use tollgate_crds::{DEFAULT_NAMESPACE, GATEWAY_API_GROUP, Object, SecretObject};
@@ -59,6 +60,7 @@ pub struct World {
     pub(crate) secrets: Objects<SecretObject>,
     pub(crate) services: Objects<k8s::Service>,
     pub(crate) token_budgets: Objects<TokenBudget>,
+    pub(crate) unenforced_policies: Objects<UnenforcedPolicy, (UnenforcedKind, NamespacedName)>,
 }
 
 // === impl World ===
@@ -93,6 +95,7 @@ impl World {
             Object::Backend(it) => self.backends.insert(name, *it),
             Object::BackendTrafficPolicy(it) => self.backend_traffic_policies.insert(name, *it),
             Object::EnvoyProxy(it) => self.envoy_proxies.insert(name, *it),
+            Object::UnenforcedPolicy(it) => self.unenforced_policies.insert((it.kind, name), *it),
             Object::CompactAIGatewayRoute(it) => self.compact_ai_gateway_routes.insert(name, *it),
             Object::AIGatewayRoute(it) => self.ai_gateway_routes.insert(name, *it),
             Object::AIServiceBackend(it) => self.ai_service_backends.insert(name, *it),
@@ -121,6 +124,8 @@ impl World {
             }
             (envoy_gateway::GROUP, "EnvoyProxy") => self.envoy_proxies.remove(name),
             (envoy_gateway::GROUP, "AIGatewayRoute") => self.compact_ai_gateway_routes.remove(name),
+            (envoy_gateway::GROUP, kind) => UnenforcedKind::of(kind)
+                .is_some_and(|kind| self.unenforced_policies.remove(&(kind, name.clone()))),
             (envoy_ai_gateway::GROUP, "AIGatewayRoute") => self.ai_gateway_routes.remove(name),
             (envoy_ai_gateway::GROUP, "AIServiceBackend") => self.ai_service_backends.remove(name),
             (envoy_ai_gateway::GROUP, "BackendSecurityPolicy") => {

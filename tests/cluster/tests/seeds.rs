@@ -11,13 +11,15 @@ use tollgate_harness::{command::repository, eventually_within};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// Kinds in these files that no definition of ours describes.
-const FOREIGN: &[&str] = &["SecurityPolicy", "ScaledObject"];
+const FOREIGN: &[&str] = &["ScaledObject"];
 /// What Envoy Gateway's users have: its controller's name, claimed by this release.
 const CLAIM: &str = "controllerNames={gateway.tollgate.dev/gatewayclass-controller,gateway.envoyproxy.io/gatewayclass-controller}";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn seeds_are_accepted_as_they_stand_or_say_why_not() -> Result<()> {
     install(&[CLAIM]).await?;
+    // It comes while controllers run, as when Envoy Gateway is installed beside them.
+    apply("default", include_str!("seeds/security-policies.yaml")).await?;
     for namespace in ["gateway-system", "envoy-gateway-system"] {
         kubectl(&["create", "namespace", namespace]).await?;
     }
@@ -81,6 +83,25 @@ async fn seeds_are_accepted_as_they_stand_or_say_why_not() -> Result<()> {
         )
         .await?;
     }
+    // Who may call is not enforced: nobody is let in, and both sides say so.
+    let unenforced = says(
+        "default",
+        "securitypolicy/task-auth",
+        "Accepted",
+        "False",
+        "UnsupportedValue",
+    )
+    .await?;
+    ensure!(unenforced.message.contains("spec.jwt"), "{unenforced:?}");
+    let closed = says(
+        "default",
+        "httproute/task-route",
+        "Warning",
+        "True",
+        "UnsupportedValue",
+    )
+    .await?;
+    ensure!(closed.message.contains("task-auth"), "{closed:?}");
     // Services that nobody made, and the one that 11 makes.
     let missing = says(
         "default",
@@ -163,7 +184,7 @@ async fn says(
 }
 
 async fn cleaned() -> Result<()> {
-    let routes = "httproutes,gateways,backendtrafficpolicies.gateway.envoyproxy.io,deployments";
+    let routes = "httproutes,gateways,backendtrafficpolicies.gateway.envoyproxy.io,securitypolicies,deployments";
     kubectl(&[
         "delete",
         routes,
@@ -184,6 +205,8 @@ async fn cleaned() -> Result<()> {
     ])
     .await?;
     uninstall().await?;
+    let definition = "customresourcedefinition/securitypolicies.gateway.envoyproxy.io";
+    kubectl(&["delete", definition, "--timeout=60s"]).await?;
     kubectl(&[
         "delete",
         "namespace",

@@ -15,7 +15,15 @@ pub(crate) fn fields(object: &ObjectRef) -> &'static [&'static str] {
         ],
         (GATEWAY_API_GROUP, "ListenerSet") => &["conditions", "listeners"],
         (GATEWAY_API_GROUP, "BackendTLSPolicy")
-        | (envoy_gateway::GROUP, "BackendTrafficPolicy" | "EnvoyProxy") => &["ancestors"],
+        | (
+            envoy_gateway::GROUP,
+            "BackendTrafficPolicy"
+            | "ClientTrafficPolicy"
+            | "EnvoyExtensionPolicy"
+            | "EnvoyPatchPolicy"
+            | "EnvoyProxy"
+            | "SecurityPolicy",
+        ) => &["ancestors"],
         (GATEWAY_API_GROUP, "HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute" | "UDPRoute") => {
             &["parents"]
         }

@@ -2,8 +2,9 @@
 
 use tollgate_crds::envoy_gateway::BackendTrafficPolicySpec;
 
-use super::{KIND, Policy, Reach, target};
+use super::{KIND, Policy, Reach};
 use crate::Options;
+use crate::policy_target::describe;
 use crate::status::{
     ACCEPTED, AncestorStatus, Condition, ObjectRef, ParentRef, Problem, Statuses, reason,
 };
@@ -36,7 +37,7 @@ pub(super) fn report(policy: Policy<'_>, options: &Options, statuses: &mut Statu
         // Routes that nothing serves: the policy waits with them. In a cluster they may be
         // another controller's.
         for target in policy.targets {
-            let message = format!("no listener serves {}", target::describe(&target.reference));
+            let message = format!("no listener serves {}", describe(&target.reference));
             let problem = Problem::new(reason::NO_MATCHING_ROUTE, message);
             let accepted = Condition::fails(ACCEPTED, &problem, generation);
             ancestors.push(ancestor(target.reference, vec![accepted]));

@@ -4,10 +4,11 @@ use tollgate_ir as ir;
 
 use super::filters::{self, RuleFilters};
 use super::{Backends, RouteType, RuleSite, backends};
-use crate::backend_traffic_policy::{Effect, TrafficPolicies};
+use crate::backend_traffic_policy::Effect;
 use crate::gateway::{GatewayDraft, ListenerIndex};
 use crate::k8s::http;
 use crate::parent::RouteSource;
+use crate::route_policies::RoutePolicies;
 use crate::sort::MatchPrecedence;
 use crate::status::{ACCEPTED, Condition, PARTIALLY_INVALID, Problem, reason};
 
@@ -156,7 +157,7 @@ impl RouteDraft {
     /// The routes as a listener serves them, under the policies that hold there.
     pub(crate) fn governed(
         &mut self,
-        policies: &mut TrafficPolicies<'_>,
+        policies: &mut RoutePolicies<'_>,
         at: (&[GatewayDraft], ListenerIndex),
         source: &RouteSource,
     ) -> Vec<(MatchPrecedence, ir::HttpRoute)> {

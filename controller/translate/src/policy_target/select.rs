@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use tollgate_crds::PolicyTargetReference;
 use tollgate_crds::envoy_gateway::backend_traffic_policy::{NamespacesFrom, TargetSelector};
 
-use super::{Found, name_target};
-use crate::backend_traffic_policy::KIND;
+use super::{Found, Targeting, name_target};
 use crate::gateway::GatewayDraft;
 use crate::reference_grant::{self, Reference};
 use crate::status::{Problem, reason};
@@ -16,7 +15,7 @@ use crate::{NamespacedName, Options, World, groups};
 pub(super) fn add(
     context: (&World, &Options),
     gateways: &[GatewayDraft],
-    (policy, field, selector): (&NamespacedName, &str, &TargetSelector),
+    (policy, field, selector): (&Targeting<'_>, &str, &TargetSelector),
     found: &mut Found,
 ) {
     let world = context.0;
@@ -24,7 +23,7 @@ pub(super) fn add(
     let labels = selector.labels();
     let mut selected = 0;
     for (name, own) in candidates(world, kind) {
-        if !in_namespaces(world, &policy.namespace, (&name.namespace, selector))
+        if !in_namespaces(world, &policy.name.namespace, (&name.namespace, selector))
             || !labels.selects(own)
         {
             continue;
@@ -32,8 +31,8 @@ pub(super) fn add(
         let permitted = reference_grant::check(
             world,
             Reference {
-                from: KIND,
-                namespace: &policy.namespace,
+                from: policy.kind,
+                namespace: &policy.name.namespace,
                 to: (groups::GATEWAY_API, kind),
                 target: name,
                 field,

@@ -3,9 +3,8 @@
 mod select;
 
 use tollgate_crds::PolicyTargetReference;
-use tollgate_crds::envoy_gateway::BackendTrafficPolicySpec;
+use tollgate_crds::envoy_gateway::backend_traffic_policy::TargetSelector;
 
-use super::KIND;
 use crate::gateway::{GatewayDraft, ListenerIndex};
 use crate::parent::RouteSource;
 use crate::status::{ParentRef, Problem, reason};
@@ -13,9 +12,19 @@ use crate::{
     NamespacedName, Options, World, ai_route, compact_ai_route, groups, grpc_route, http_route,
 };
 
+/// What a policy says of its targets.
+#[derive(Debug)]
+pub(crate) struct Targeting<'a> {
+    /// Group and kind of the policy, as references and grants name it.
+    pub(crate) kind: (&'static str, &'static str),
+    pub(crate) name: &'a NamespacedName,
+    pub(crate) named: Vec<&'a PolicyTargetReference>,
+    pub(crate) selectors: &'a [TargetSelector],
+}
+
 /// How specific a target is; the greater wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Level {
+pub(crate) enum Level {
     Gateway,
     Listener,
     Route,
@@ -23,18 +32,18 @@ pub(super) enum Level {
 }
 
 /// Two targets with one key are one target.
-pub(super) type Key = (String, String, NamespacedName, Option<String>);
+pub(crate) type Key = (String, String, NamespacedName, Option<String>);
 
 /// Something that a policy applies to.
 #[derive(Clone, Debug)]
-pub(super) struct Target {
-    pub(super) key: Key,
+pub(crate) struct Target {
+    pub(crate) key: Key,
     /// As it is written.
-    pub(super) reference: ParentRef,
+    pub(crate) reference: ParentRef,
     /// The Gateway, where it is one.
-    pub(super) ancestor: Option<ParentRef>,
+    pub(crate) ancestor: Option<ParentRef>,
     /// Of the route or Gateway.
-    pub(super) name: NamespacedName,
+    pub(crate) name: NamespacedName,
     what: What,
     section: Option<String>,
 }
@@ -47,8 +56,8 @@ enum What {
 }
 
 /// A rule of a route where it is served.
-pub(super) struct Site<'a> {
-    pub(super) gateway: &'a GatewayDraft,
+pub(crate) struct Site<'a> {
+    pub(crate) gateway: &'a GatewayDraft,
     listener: &'a str,
     source: &'a RouteSource,
     rule: Option<&'a str>,
@@ -56,43 +65,42 @@ pub(super) struct Site<'a> {
 
 /// The targets of a policy.
 #[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) targets: Vec<Target>,
+pub(crate) struct Found {
+    pub(crate) targets: Vec<Target>,
     /// References that lead nowhere, and why.
-    pub(super) lost: Vec<(ParentRef, Problem)>,
-    pub(super) warnings: Vec<Problem>,
+    pub(crate) lost: Vec<(ParentRef, Problem)>,
+    pub(crate) warnings: Vec<Problem>,
 }
 
 /// Finds the targets of a policy. Objects of other controllers are passed over.
-pub(super) fn find(
+pub(crate) fn find(
     context: (&World, &Options),
     gateways: &[GatewayDraft],
-    (name, spec): (&NamespacedName, &BackendTrafficPolicySpec),
+    policy: &Targeting<'_>,
 ) -> Found {
     let mut found = Found::default();
-    for reference in spec.named_targets() {
-        let target = name_target(&name.namespace, reference);
+    for reference in &policy.named {
+        let target = name_target(&policy.name.namespace, reference);
         found.add(context, gateways, (reference, target));
     }
-    for (index, selector) in spec.target_selectors.iter().enumerate() {
+    for (index, selector) in policy.selectors.iter().enumerate() {
         let field = format!("spec.targetSelectors[{index}]");
-        select::add(context, gateways, (name, &field, selector), &mut found);
+        select::add(context, gateways, (policy, &field, selector), &mut found);
     }
     found
 }
 
-/// What a policy is told whose target another has.
-pub(super) fn conflict(target: &Target, owner: &NamespacedName) -> Problem {
+/// What a policy of this kind is told whose target another has.
+pub(crate) fn conflict(target: &Target, kind: &str, owner: &NamespacedName) -> Problem {
     let message = format!(
-        "{} is the target of the older {} {owner}",
+        "{} is the target of the older {kind} {owner}",
         describe(&target.reference),
-        KIND.1
     );
     Problem::new(reason::CONFLICTED, message)
 }
 
 /// `HTTPRoute web section checkout`
-pub(super) fn describe(reference: &ParentRef) -> String {
+pub(crate) fn describe(reference: &ParentRef) -> String {
     let section = reference.section_name.as_deref();
     format!(
         "{} {}{}",
@@ -259,7 +267,7 @@ fn route_exists(
 
 impl Target {
     /// How specific this target is for a rule; `None` where it does not mean it.
-    pub(super) fn level(&self, site: &Site<'_>) -> Option<Level> {
+    pub(crate) fn level(&self, site: &Site<'_>) -> Option<Level> {
         let section = self.section.as_deref();
         match &self.what {
             What::Gateway => {
@@ -288,7 +296,7 @@ impl Target {
 // === impl Site ===
 
 impl<'a> Site<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         gateways: &'a [GatewayDraft],
         at: ListenerIndex,
         (source, rule): (&'a RouteSource, Option<&'a str>),
@@ -303,7 +311,7 @@ impl<'a> Site<'a> {
     }
 
     /// The object by which a policy of this level is told about this site.
-    pub(super) fn ancestor(&self, level: Level) -> ParentRef {
+    pub(crate) fn ancestor(&self, level: Level) -> ParentRef {
         ParentRef {
             group: Some(groups::GATEWAY_API.to_string()),
             kind: Some("Gateway".to_string()),
@@ -315,7 +323,7 @@ impl<'a> Site<'a> {
     }
 
     /// `HTTPRoute default/web`
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         format!("{} {}", self.source.object.kind, self.source.name)
     }
 }
