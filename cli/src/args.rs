@@ -8,7 +8,10 @@ mod proxy;
 mod ratelimit;
 mod store;
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -139,6 +142,29 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     pub(crate) log: LogArgs,
+}
+
+/// Where a process in a pod is looked at.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct EndpointArgs {
+    /// /health, /ready and /metrics, for everybody.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "0.0.0.0:19001",
+        env = "TOLLGATE_OBSERVE_BIND"
+    )]
+    pub(crate) observe_bind: SocketAddr,
+
+    /// The admin endpoint: /status; of a controller also /debug, of a proxy /v1/budgets. Not for
+    /// others to reach.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:1064",
+        env = "TOLLGATE_ADMIN_BIND"
+    )]
+    pub(crate) admin_bind: SocketAddr,
 }
 
 #[derive(Clone, Debug, clap::Args)]

@@ -41,7 +41,7 @@ async fn serve(args: ControllerArgs) -> anyhow::Result<()> {
         metrics: metrics.clone(),
         ready: readiness(ready.subscribe()),
     };
-    let listener = bind(args.observe_bind, "--observe-bind").await?;
+    let listener = bind(args.endpoints.observe_bind, "--observe-bind").await?;
     let observing = observe::serve(listener, observed.clone(), until(stopped.clone()));
     let mut observing = tokio::spawn(observing);
     let cluster = tokio::select! {
@@ -52,7 +52,7 @@ async fn serve(args: ControllerArgs) -> anyhow::Result<()> {
 
     let link = LinkServer::new();
     let controller = ClusterController::start(&cluster, link.clone(), config, metrics.registry())?;
-    let listener = bind(args.admin_bind, "--admin-bind").await?;
+    let listener = bind(args.endpoints.admin_bind, "--admin-bind").await?;
     let shown = admin::Shown::new(observed, &controller, link.progress());
     let mut admin = tokio::spawn(admin::serve(listener, shown, until(stopped.clone())));
     let listener = bind(args.link_bind, "--link-bind").await?;

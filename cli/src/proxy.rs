@@ -48,9 +48,9 @@ async fn serve(args: ProxyArgs) -> anyhow::Result<()> {
     let metrics = Metrics::new()?;
     let stage = Arc::new(Stage::default());
     let (stop, stopped) = watch::channel(false);
-    let listener = TcpListener::bind(args.observe_bind)
+    let listener = TcpListener::bind(args.endpoints.observe_bind)
         .await
-        .with_context(|| format!("listen on {} (--observe-bind)", args.observe_bind))?;
+        .with_context(|| format!("listen on {} (--observe-bind)", args.endpoints.observe_bind))?;
     let observed = Observed {
         metrics: metrics.clone(),
         ready: stage.ready(),
@@ -136,7 +136,7 @@ async fn setup(
 ) -> anyhow::Result<Setup> {
     let search = EnvoySearch::from_environment(args.envoy.clone());
     let envoy = find_envoy(&search, &output::error).await?;
-    let listener = admin::bind(args.admin_bind).await?;
+    let listener = admin::bind(args.endpoints.admin_bind).await?;
     let port = listener
         .local_addr()
         .context("read the admin address")?

@@ -91,13 +91,17 @@ fn documents(text: &str) -> Vec<(String, String)> {
 
 /// Kinds of the seeds that get a status; every other one but those of [`SILENT`] is
 /// named and skipped.
-const KNOWN: [&str; 6] = [
+const KNOWN: [&str; 10] = [
     "AIGatewayRoute",
     "Backend",
     "BackendTrafficPolicy",
+    "ClientTrafficPolicy",
+    "EnvoyExtensionPolicy",
+    "EnvoyPatchPolicy",
     "Gateway",
     "GatewayClass",
     "HTTPRoute",
+    "SecurityPolicy",
 ];
 /// Kinds that are read and get no status of their own.
 const SILENT: [&str; 3] = ["ConfigMap", "EnvoyProxy", "Service"];

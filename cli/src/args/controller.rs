@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::ValueEnum;
 use tollgate_translate::CONTROLLER_NAME;
 
-use super::{LogArgs, StoreArgs};
+use super::{EndpointArgs, LogArgs, StoreArgs};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ControllerArgs {
@@ -60,23 +60,8 @@ pub(crate) struct ControllerArgs {
     #[arg(long, value_name = "URL", env = "TOLLGATE_LINK_URL")]
     pub(crate) link_url: Option<String>,
 
-    /// /health, /ready and /metrics.
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "0.0.0.0:19001",
-        env = "TOLLGATE_OBSERVE_BIND"
-    )]
-    pub(crate) observe_bind: SocketAddr,
-
-    /// The admin endpoint: /status and /debug. Not for others to reach.
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:1064",
-        env = "TOLLGATE_ADMIN_BIND"
-    )]
-    pub(crate) admin_bind: SocketAddr,
+    #[command(flatten)]
+    pub(crate) endpoints: EndpointArgs,
 
     /// Folder with tls.crt, tls.key and ca.crt, as `tollgate certgen` makes them.
     #[arg(

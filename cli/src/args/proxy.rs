@@ -1,10 +1,10 @@
 //! The options of `tollgate proxy`.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use tollgate_link::GatewayIdentity;
 
-use super::LogArgs;
+use super::{EndpointArgs, LogArgs};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProxyArgs {
@@ -56,23 +56,8 @@ pub(crate) struct ProxyArgs {
     #[arg(long, value_name = "BYTES", default_value_t = 50 * 1024 * 1024)]
     pub(crate) body_limit: u64,
 
-    /// /health, /ready and /metrics, for everybody.
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "0.0.0.0:19001",
-        env = "TOLLGATE_OBSERVE_BIND"
-    )]
-    pub(crate) observe_bind: SocketAddr,
-
-    /// The admin endpoint: /status and /v1/budgets. Not for others to reach.
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:1064",
-        env = "TOLLGATE_ADMIN_BIND"
-    )]
-    pub(crate) admin_bind: SocketAddr,
+    #[command(flatten)]
+    pub(crate) endpoints: EndpointArgs,
 
     /// File with the bearer token of /v1/budgets. Without it and TOLLGATE_ADMIN_TOKEN a random one
     /// is kept in the private folder in --runtime-dir.

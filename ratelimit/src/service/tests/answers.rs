@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tollgate_budget::Clock;
+use tollgate_budget::{AbsentStore, Clock};
 use tollgate_bundle::{RateLimit, WindowKind};
 use tonic::Code;
 
-use super::{Rig, costs, gives_back, limit, of, ready, stores::Broken};
+use super::{Rig, costs, gives_back, limit, of, ready};
 use crate::{
     service::{Headers, Service},
     telemetry::Telemetry,
@@ -318,7 +318,7 @@ fn without_configuration_or_store_there_is_no_decision() {
     assert!(service.is_serving());
     let (code, text) = failing(request(), &service);
     assert_eq!(code, Code::Unavailable);
-    assert!(text.contains("gone"), "{text}");
+    assert!(text.contains("none is configured"), "{text}");
 
     // What no limit applies to needs no store.
     let unlimited = RateLimitRequest {
@@ -335,7 +335,7 @@ fn without_configuration_or_store_there_is_no_decision() {
 fn broken() -> Arc<Service> {
     let clock = Clock::new(|| 0);
     Service::new(
-        Arc::new(Broken),
+        Arc::new(AbsentStore),
         clock,
         Headers::Envoy,
         Telemetry::default(),

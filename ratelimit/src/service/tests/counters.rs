@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Encoder, Registry, TextEncoder};
-use tollgate_budget::{Clock, MemoryStore, store::memory::Bounds};
+use tollgate_budget::{AbsentStore, Clock, MemoryStore, store::memory::Bounds};
 use tollgate_bundle::{RateLimit, WindowKind};
 
-use super::{limit, of, ready, stores::Broken};
+use super::{limit, of, ready};
 use crate::{
     service::{Headers, Service},
     telemetry::Telemetry,
@@ -128,7 +128,7 @@ fn a_store_that_fails_is_counted() {
     let counters = Counters::new();
     let telemetry = counters.telemetry.clone();
     let service = Service::new(
-        Arc::new(Broken),
+        Arc::new(AbsentStore),
         Clock::new(|| 0),
         Headers::Envoy,
         telemetry,

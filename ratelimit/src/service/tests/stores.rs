@@ -1,10 +1,10 @@
-//! Stores that count, and that fail.
+//! A store that counts.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tollgate_budget::{
     Account, AccountState, HoldOutcome, HoldReceipt, HoldRequest, MemoryStore, Page, PageRequest,
-    Settlement, Spend, SpendOutcome, Store, StoreError, StoreFuture,
+    Settlement, Spend, SpendOutcome, Store, StoreFuture,
 };
 
 /// The ledger in memory, and how often it was asked.
@@ -12,9 +12,6 @@ pub(super) struct Counted {
     pub(super) store: MemoryStore,
     pub(super) spends: AtomicUsize,
 }
-
-/// A store that does not answer.
-pub(super) struct Broken;
 
 impl Store for Counted {
     fn hold<'a>(&'a self, request: &'a HoldRequest) -> StoreFuture<'a, HoldOutcome> {
@@ -45,38 +42,4 @@ impl Store for Counted {
     fn states<'a>(&'a self, accounts: &'a [Account]) -> StoreFuture<'a, Vec<AccountState>> {
         self.store.states(accounts)
     }
-}
-
-impl Store for Broken {
-    fn hold<'a>(&'a self, _: &'a HoldRequest) -> StoreFuture<'a, HoldOutcome> {
-        gone()
-    }
-    fn raise<'a>(&'a self, _: &'a HoldRequest) -> StoreFuture<'a, HoldOutcome> {
-        gone()
-    }
-    fn renew<'a>(&'a self, _: &'a HoldReceipt) -> StoreFuture<'a, ()> {
-        gone()
-    }
-    fn settle<'a>(&'a self, _: &'a Settlement) -> StoreFuture<'a, Vec<AccountState>> {
-        gone()
-    }
-    fn spend<'a>(&'a self, _: &'a [Spend]) -> StoreFuture<'a, SpendOutcome> {
-        gone()
-    }
-    fn grant<'a>(&'a self, _: &'a Account, _: u64) -> StoreFuture<'a, AccountState> {
-        gone()
-    }
-    fn reset<'a>(&'a self, _: &'a Account) -> StoreFuture<'a, AccountState> {
-        gone()
-    }
-    fn list<'a>(&'a self, _: &'a PageRequest) -> StoreFuture<'a, Page> {
-        gone()
-    }
-    fn states<'a>(&'a self, _: &'a [Account]) -> StoreFuture<'a, Vec<AccountState>> {
-        gone()
-    }
-}
-
-fn gone<'a, T: Send + 'a>() -> StoreFuture<'a, T> {
-    Box::pin(async { Err(StoreError::Unavailable("gone".to_string())) })
 }
