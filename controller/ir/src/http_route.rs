@@ -22,6 +22,9 @@ pub struct HttpRoute {
     pub timeouts: Timeouts,
     /// What is tried again.
     pub retry: Option<Retry>,
+    /// Whether later requests of a client go to the endpoint of its first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
     /// How many requests are served per unit of time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limits: Option<RateLimits>,
@@ -126,6 +129,24 @@ pub struct Timeouts {
     pub attempt_ms: Option<u64>,
     /// Silence of the upstream within an answer, in milliseconds.
     pub idle_ms: Option<u64>,
+}
+
+/// By what the endpoint of a client's first request is found again. Another one is used, and told,
+/// when that one is gone or is not of the backend that the weights have picked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Session {
+    /// A cookie that the answer sets.
+    Cookie {
+        /// Its name.
+        name: String,
+        /// How long clients keep it, in milliseconds; `None`: until they end.
+        lifetime_ms: Option<u64>,
+    },
+    /// A header of the answer that clients send back.
+    Header {
+        /// Lower-case name.
+        name: String,
+    },
 }
 
 /// What is tried again.

@@ -29,7 +29,7 @@ pub use filter::{
 };
 pub use http_route::{
     HeaderMatch, HttpAction, HttpMatch, HttpRoute, InvalidBackend, PathMatch, QueryMatch, Retry,
-    RetryTrigger, TextMatch, Timeouts, WeightedBackend,
+    RetryTrigger, Session, TextMatch, Timeouts, WeightedBackend,
 };
 pub use listener::{Hostname, HttpTraffic, Listener, TlsAction, TlsChain, Traffic, VirtualHost};
 pub use rate_limit::{

@@ -64,10 +64,6 @@ fn rule_parts(site: RuleSite<'_>, rule: &grpc::GrpcRouteRules) -> RuleParts {
         session_persistence,
     } = rule;
     let mut parts = RuleParts::new(name.as_deref());
-    if session_persistence.is_some() {
-        let field = site.field("sessionPersistence");
-        parts.warnings.push(Problem::ignored(field));
-    }
     parts.matches = matches::translate(site, matches.as_deref(), &mut parts.problems);
     let paths: Vec<(usize, HttpMatch)> = parts
         .matches
@@ -87,6 +83,14 @@ fn rule_parts(site: RuleSite<'_>, rule: &grpc::GrpcRouteRules) -> RuleParts {
         &site.field("backendRefs"),
     ) {
         Ok(refs) => parts.set_backends(site, &refs),
+        Err(problem) => parts.problems.push(problem),
+    }
+    match session_persistence
+        .as_ref()
+        .map(|it| same_shape(it, &site.field("sessionPersistence")))
+        .transpose()
+    {
+        Ok(session) => parts.set_session(site, session.as_ref()),
         Err(problem) => parts.problems.push(problem),
     }
     parts

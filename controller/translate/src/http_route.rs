@@ -11,6 +11,7 @@ mod matches;
 mod mirror;
 mod policy;
 mod rewrite;
+mod session;
 mod site;
 
 use tollgate_ir::Hostname;
@@ -84,16 +85,13 @@ fn rule_parts(site: RuleSite<'_>, rule: &k8s::http::HttpRouteRules) -> RuleParts
     } = rule;
     let mut parts = RuleParts::new(name.as_deref());
     parts.websocket = true;
-    if session_persistence.is_some() {
-        let field = site.field("sessionPersistence");
-        parts.warnings.push(Problem::ignored(field));
-    }
     let problems = &mut parts.problems;
     let matches = matches::translate(matches.as_deref(), site.rule, problems);
     parts.timeouts = policy::timeouts(timeouts.as_ref(), site.rule, problems);
     parts.retry = policy::retry(retry.as_ref(), site.rule, problems);
     parts.set_filters(site, filters.as_deref().unwrap_or_default(), &matches);
     parts.set_backends(site, backend_refs.as_deref().unwrap_or_default());
+    parts.set_session(site, session_persistence.as_ref());
     parts.matches = matches
         .into_iter()
         .map(|(position, it)| (position, MatchPrecedence::of(&it), it))

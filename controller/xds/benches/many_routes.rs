@@ -156,6 +156,7 @@ fn route(index: usize, port: u16) -> ir::HttpRoute {
         websocket: false,
         timeouts: ir::Timeouts::default(),
         retry: None,
+        session: None,
         rate_limits: None,
     }
 }

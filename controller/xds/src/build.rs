@@ -27,6 +27,7 @@ mod redirect;
 mod retry;
 mod rewrite;
 mod secret;
+mod session;
 mod stream_route;
 mod tcp_proxy;
 mod udp_proxy;

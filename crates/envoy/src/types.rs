@@ -49,6 +49,8 @@ pub use pb::envoy::extensions::filters::http::local_ratelimit::v3 as local_ratel
 pub use pb::envoy::extensions::filters::http::ratelimit::v3 as ratelimit_filter;
 /// The router filter.
 pub use pb::envoy::extensions::filters::http::router::v3 as router;
+/// Sessions that stay with one endpoint: the filter.
+pub use pb::envoy::extensions::filters::http::stateful_session::v3 as stateful_session_filter;
 /// The last filter of an upstream filter chain.
 pub use pb::envoy::extensions::filters::http::upstream_codec::v3 as upstream_codec;
 /// Finds out the server name of a TLS handshake.
@@ -61,6 +63,10 @@ pub use pb::envoy::extensions::filters::network::tcp_proxy::v3 as tcp_proxy;
 pub use pb::envoy::extensions::filters::udp::udp_proxy::v3 as udp_proxy;
 /// Header mutation before routing.
 pub use pb::envoy::extensions::http::early_header_mutation::header_mutation::v3 as early_header_mutation;
+/// Sessions that a cookie names.
+pub use pb::envoy::extensions::http::stateful_session::cookie::v3 as session_cookie;
+/// Sessions that a header names.
+pub use pb::envoy::extensions::http::stateful_session::header::v3 as session_header;
 /// Load balancing: least request.
 pub use pb::envoy::extensions::load_balancing_policies::least_request::v3 as least_request;
 /// What matchers look at below HTTP: addresses and ports.
@@ -77,6 +83,8 @@ pub use pb::envoy::extensions::transport_sockets::raw_buffer::v3 as raw_buffer;
 pub use pb::envoy::extensions::transport_sockets::tls::v3 as tls;
 /// HTTP towards upstreams.
 pub use pb::envoy::extensions::upstreams::http::v3 as upstream_http;
+/// Cookies.
+pub use pb::envoy::r#type::http::v3 as cookie;
 /// Envoy's own matchers.
 pub use pb::envoy::r#type::matcher::v3 as matcher;
 /// Paths into metadata.

@@ -253,6 +253,7 @@ fn failing_route(route: &ir::HttpRoute) -> ir::HttpRoute {
         websocket: false,
         timeouts: ir::Timeouts::default(),
         retry: None,
+        session: None,
         rate_limits: None,
     }
 }

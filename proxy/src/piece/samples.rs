@@ -60,6 +60,7 @@ pub(crate) fn route(path: &str, upstream: u16) -> ir::HttpRoute {
         websocket: false,
         timeouts: ir::Timeouts::default(),
         retry: None,
+        session: None,
         rate_limits: None,
     }
 }

@@ -3,7 +3,7 @@
 use tollgate_ir as ir;
 
 use super::filters::{self, RuleFilters};
-use super::{Backends, RouteType, RuleSite, backends};
+use super::{Backends, RouteType, RuleSite, backends, session};
 use crate::backend_traffic_policy::Effect;
 use crate::gateway::{GatewayDraft, ListenerIndex};
 use crate::k8s::http;
@@ -42,6 +42,7 @@ pub(crate) struct RuleParts {
     pub(crate) websocket: bool,
     filters: RuleFilters,
     action: Option<ir::HttpAction>,
+    session: Option<ir::Session>,
     /// What makes the rule unservable.
     pub(crate) problems: Vec<Problem>,
     /// References that lead nowhere; what stands beside them is served.
@@ -88,6 +89,26 @@ impl RuleParts {
         self.ref_problems.extend(ref_problems);
         self.action = Some(action);
     }
+
+    /// Reads what keeps clients at one endpoint; after the backends.
+    pub(crate) fn set_session(
+        &mut self,
+        site: RuleSite<'_>,
+        written: Option<&http::HttpRouteRulesSessionPersistence>,
+    ) {
+        let Some(written) = written else { return };
+        let Some(ir::HttpAction::Forward(backends)) = &self.action else {
+            return;
+        };
+        let weighted = backends.iter().filter(|it| it.weight > 0).count();
+        match session::translate(site, written, weighted) {
+            Ok((session, warnings)) => {
+                self.session = Some(session);
+                self.warnings.extend(warnings);
+            }
+            Err(problem) => self.problems.push(problem),
+        }
+    }
 }
 
 // === impl RouteDraft ===
@@ -115,6 +136,7 @@ impl RouteDraft {
             websocket,
             filters,
             action,
+            session,
             problems,
             ref_problems,
             warnings,
@@ -142,6 +164,7 @@ impl RouteDraft {
                 action: action.clone(),
                 timeouts,
                 retry: retry.clone(),
+                session: session.clone(),
                 rate_limits: None,
             };
             self.routes.push((name.clone(), precedence, route));

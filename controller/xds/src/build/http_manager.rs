@@ -11,7 +11,7 @@ use envoy::listener::{Filter, filter};
 use envoy::mutation::{HeaderMutation, header_mutation};
 
 use super::value::{ads, duration_ms, prefix, uint32, yes};
-use super::{BuildOptions, cors, ext_proc, local_reply, names, rate_limit};
+use super::{BuildOptions, cors, ext_proc, local_reply, names, rate_limit, session};
 
 /// How long a stream may be silent in both directions. Routes can say otherwise.
 const STREAM_IDLE_MS: u64 = 300_000;
@@ -164,6 +164,7 @@ fn build_filters(http: &ir::HttpTraffic, options: &BuildOptions) -> Vec<HttpFilt
         });
     }
     filters.extend(rate_limit::build_filters(http));
+    filters.push(session::build_filter());
     filters.push(HttpFilter {
         name: "envoy.filters.http.router".to_string(),
         config_type: Some(http_filter::ConfigType::TypedConfig(envoy::pack(&router))),

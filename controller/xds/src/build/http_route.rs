@@ -10,7 +10,9 @@ use envoy::route::{
 
 use super::http_manager::Scheme;
 use super::value::{duration_ms, filter_configs, uint32};
-use super::{cors, header_filter, http_match, mirror, names, rate_limit, redirect, retry, rewrite};
+use super::{
+    cors, header_filter, http_match, mirror, names, rate_limit, redirect, retry, rewrite, session,
+};
 
 /// Renders a route of a port that clients know by this number. Two where preflights for it come
 /// another way.
@@ -45,6 +47,7 @@ fn build_http_route(route: &ir::HttpRoute, client_side: (u16, Scheme)) -> Route 
         websocket: _,
         timeouts: _,
         retry: _,
+        session: _,
         rate_limits,
     } = route;
     let action =
@@ -70,7 +73,8 @@ fn build_http_route(route: &ir::HttpRoute, client_side: (u16, Scheme)) -> Route 
         typed_per_filter_config: filter_configs(
             rate_limit::build_route(rate_limits.as_ref())
                 .into_iter()
-                .chain(cors::build_route(filters)),
+                .chain(cors::build_route(filters))
+                .chain(session::build_route(route)),
         ),
         ..Route::default()
     }

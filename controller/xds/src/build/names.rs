@@ -25,6 +25,9 @@ pub(super) const LOCAL_RATE_LIMIT_FILTER: &str = "envoy.filters.http.local_ratel
 /// The filter for cross-origin requests; the key of its per-route configuration.
 pub(super) const CORS_FILTER: &str = "envoy.filters.http.cors";
 
+/// The filter for sessions; the key of its per-route configuration.
+pub(super) const SESSION_FILTER: &str = "envoy.filters.http.stateful_session";
+
 /// Prefix of secrets with a certificate and its key; behind it stands the certificate's name.
 pub(super) const CERTIFICATE_PREFIX: &str = "certificate/";
 

@@ -13,6 +13,7 @@ mod ai_on_envoy;
 mod filters_on_envoy;
 mod golden;
 mod http_on_envoy;
+mod sessions_on_envoy;
 mod streams_on_envoy;
 mod support;
 mod tls_on_envoy;

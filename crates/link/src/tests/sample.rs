@@ -49,6 +49,7 @@ pub(crate) fn route(name: &str, host: &str) -> HttpRoute {
         websocket: false,
         timeouts: Timeouts::default(),
         retry: None,
+        session: None,
         rate_limits: None,
     }
 }

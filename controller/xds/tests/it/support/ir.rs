@@ -56,6 +56,7 @@ pub(crate) fn route(name: &str, path: ir::PathMatch, action: ir::HttpAction) -> 
         websocket: false,
         timeouts: ir::Timeouts::default(),
         retry: None,
+        session: None,
         rate_limits: None,
     }
 }
