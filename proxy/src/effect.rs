@@ -15,8 +15,6 @@ use crate::pin::pinned;
 use crate::publish::{Desired, Publisher, Verdict};
 use crate::refused::{Instead, Refused};
 
-/// How long what is no longer needed is kept: a request under way may still fall back to it.
-const LINGER: Duration = Duration::from_secs(30);
 /// Time until a listener that was refused is tried again: its port may be free then.
 const RETRY: Duration = Duration::from_secs(30);
 
@@ -59,7 +57,6 @@ pub(crate) struct Effect {
     requests: mpsc::Receiver<Request>,
     outcome: watch::Sender<Option<Applied>>,
     listening: watch::Sender<bool>,
-    retire_at: Option<Instant>,
     retry_at: Option<Instant>,
 }
 
@@ -109,7 +106,6 @@ impl Effect {
             requests,
             outcome,
             listening,
-            retire_at: None,
             retry_at: None,
         };
         let outlets = EffectOutlets {
@@ -136,8 +132,7 @@ impl Effect {
                     progress.borrow_and_update();
                     self.follow_envoy().await;
                 }
-                () = until(self.retire_at) => {
-                    self.retire_at = None;
+                () = until(self.stage.publisher.retirement()) => {
                     self.stage.publisher.retire().await;
                 }
                 () = until(self.retry_at) => self.retry().await,
@@ -179,7 +174,6 @@ impl Effect {
         };
         self.aside = aside;
         let verdict = self.stage.publish(next).await;
-        self.retire_at = Some(Instant::now() + LINGER);
         self.settle(verdict).await;
     }
 
@@ -211,8 +205,7 @@ impl Effect {
                 rejection,
             };
             (self.aside, verdict) = isolate(&mut self.stage, question).await;
-            self.retire_at = Some(Instant::now() + LINGER);
-        }
+            }
         self.given_up = match &verdict {
             Verdict::Refused(rejection) => Some(rejection.version.clone()),
             Verdict::Accepted | Verdict::Unanswered => None,

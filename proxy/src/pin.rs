@@ -1,115 +1,168 @@
-//! The clusters of AI rules get names that change with what they lead to.
+//! The names of clusters: by what they lead to, so that all that leads to one place shares one.
+//!
+//! Fed by the data plane with a gateway as it was translated, where each backend of each rule has a
+//! name of its own; feeds rendering, the engine's bundle, and the search for what Envoy refuses.
 
+use std::collections::HashMap;
+use std::fmt::{Debug, Write};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tollgate_ir as ir;
 
-/// Names the clusters of AI rules by their content as well.
+/// Names every cluster of a gateway by what it leads to.
 ///
-/// The engine translates and signs a request for the provider that it believes a cluster leads
-/// to. A cluster that changed under its name would, until the engine knows, lead to another
-/// provider: with the wrong translation and with somebody else's key.
+/// - Of plain routes: `service/team/web/8080` speaks plain HTTP/1.1, further ways to speak to the
+///   same endpoints stand behind that: `/h2`, `/tls@1a2b3c4d5e6f` (a hash of how TLS is spoken),
+///   `/stream`. Endpoints are not part of the name: they change under it.
+/// - Of AI rules: `ai/1a2b3c4d5e6f/address/api.openai.com:443@7a8b9c0d1e2f/0`: a hash of the rule's times
+///   and retries (rules that share them share Envoy's route), where it leads first, a hash of all
+///   that the rule may lead to, and the backend's place in it. Endpoints are part of that hash: the
+///   engine translates and signs a request for the provider that it believes a cluster leads to,
+///   and one that changed under its name would, until the engine knows, lead to another provider
+///   with the wrong translation and somebody else's key.
 ///
-/// To be called once on a gateway: a second call adds a second suffix.
+/// To be called once on a gateway.
 pub fn pin_clusters(gateway: &mut ir::Gateway) {
-    let scopes = gateway
-        .listeners
-        .iter_mut()
-        .flat_map(ir::Listener::http_mut)
-        .flat_map(|http| &mut http.virtual_hosts)
-        .filter_map(|host| host.ai.as_mut());
-    for rule in scopes.flat_map(|scope| &mut scope.rules) {
-        let suffix = content_digest(rule);
-        for backend in &mut rule.rule.backends {
-            backend.cluster = format!("{}@{suffix}", backend.cluster);
+    let mut names = Names::default();
+    for listener in &mut gateway.listeners {
+        for host in listener.http_mut().flat_map(|http| &mut http.virtual_hosts) {
+            for (name, destination) in host.routes.iter_mut().flat_map(ir::HttpRoute::destinations_mut) {
+                names.give(name, destination, Usage::Http);
+            }
+            for rule in host.ai.iter_mut().flat_map(|ai| &mut ai.rules) {
+                pin_rule(rule);
+            }
+        }
+        let streams = listener.streams_mut();
+        for (name, destination) in streams.flat_map(ir::StreamRoute::destinations_mut) {
+            names.give(name, destination, Usage::Stream);
         }
     }
 }
 
-/// The gateway with pinned clusters; the same where it has none.
+/// The gateway with pinned clusters.
 pub(crate) fn pinned(gateway: Arc<ir::Gateway>) -> Arc<ir::Gateway> {
-    let has_ai = gateway
-        .listeners
-        .iter()
-        .flat_map(ir::Listener::virtual_hosts)
-        .any(|host| host.ai.is_some());
-    if !has_ai {
-        return gateway;
-    }
     let mut gateway = Arc::unwrap_or_clone(gateway);
     pin_clusters(&mut gateway);
     Arc::new(gateway)
 }
 
-fn content_digest(rule: &ir::AiRule) -> String {
-    let apis: Vec<_> = rule
-        .rule
+/// Names of clusters of plain routes that were given already, by the name of the destination.
+#[derive(Default)]
+struct Names(HashMap<String, Vec<Given>>);
+
+/// A name, and what makes it differ from others of one destination.
+struct Given {
+    usage: Usage,
+    protocol: ir::UpstreamProtocol,
+    tls: Option<ir::UpstreamTls>,
+    name: String,
+}
+
+/// What a cluster is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Usage {
+    Http,
+    Stream,
+}
+
+// === impl Names ===
+
+impl Names {
+    fn give(&mut self, name: &mut String, destination: &ir::Destination, usage: Usage) {
+        let ir::Destination {
+            name: wanted,
+            endpoints: _,
+            tls,
+            protocol,
+        } = destination;
+        if wanted.is_empty() {
+            return;
+        }
+        if !self.0.contains_key(wanted) {
+            self.0.insert(wanted.clone(), Vec::new());
+        }
+        let Some(given) = self.0.get_mut(wanted) else {
+            return;
+        };
+        let is_it =
+            |it: &&Given| it.usage == usage && it.protocol == *protocol && it.tls == *tls;
+        if let Some(known) = given.iter().find(is_it) {
+            name.clone_from(&known.name);
+            return;
+        }
+        *name = plain_name(destination, usage);
+        given.push(Given {
+            usage,
+            protocol: *protocol,
+            tls: tls.clone(),
+            name: name.clone(),
+        });
+    }
+}
+
+fn plain_name(destination: &ir::Destination, usage: Usage) -> String {
+    let mut name = destination.name.clone();
+    name.push_str(match (usage, destination.protocol) {
+        (Usage::Stream, _) => "/stream",
+        (Usage::Http, ir::UpstreamProtocol::Http2) => "/h2",
+        (Usage::Http, ir::UpstreamProtocol::Http1) => "",
+    });
+    if let Some(tls) = &destination.tls {
+        name.push_str("/tls@");
+        name.push_str(&digest(tls));
+    }
+    name
+}
+
+fn pin_rule(rule: &mut ir::AiRule) {
+    let ir::AiRule {
+        rule: contract,
+        destinations,
+        timeouts,
+        retry,
+        rate_limits,
+        cluster_prefix,
+    } = rule;
+    let prefix = format!("ai/{}/", digest(&(timeouts, retry, rate_limits)));
+    // What the clusters of the rule are made of; the API, because the engine knows no more of a
+    // request under way than the cluster that it named.
+    let backends: Vec<_> = contract
         .backends
         .iter()
-        .map(|backend| (&backend.id, &backend.api))
+        .zip(destinations.iter())
+        .map(|(it, destination)| (it.priority, it.weight, &it.api, destination))
         .collect();
-    // `Debug` of plain data: equal for equal content within one version of this program.
-    let content = format!("{apis:?} {:?}", rule.destinations);
-    let digest = Sha256::digest(content.as_bytes());
+    let content = digest(&backends);
+    for (place, backend) in contract.backends.iter_mut().enumerate() {
+        let first = destinations.get(place).and_then(Option::as_ref);
+        let first = first.map_or("none", |it| it.name.as_str());
+        backend.cluster = format!("{prefix}{first}@{content}/{place}");
+    }
+    *cluster_prefix = Some(prefix);
+}
+
+/// Twelve hexadecimal digits: few enough to read, and no two of many thousands are equal. `Debug` of plain data: equal for equal content within one version of
+/// this program, which is where these names live.
+fn digest(content: &impl Debug) -> String {
+    struct Hashed(Sha256);
+    impl Write for Hashed {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            self.0.update(text.as_bytes());
+            Ok(())
+        }
+    }
+    let mut hash = Hashed(Sha256::new());
+    // Neither the hash nor `Debug` of plain data fails.
+    let _ = write!(hash, "{content:?}");
+    let digest = hash.0.finalize();
     digest
         .iter()
-        .take(4)
+        .take(6)
         .map(|byte| format!("{byte:02x}"))
         .collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use tollgate_bundle::{Api, Credential, Rule};
-
-    use super::pin_clusters;
-    use crate::piece::samples;
-
-    #[test]
-    fn cluster_of_an_ai_rule_is_another_one_when_its_endpoints_change() {
-        let cluster = |port| {
-            let mut gateway = samples::ai_gateway(port);
-            pin_clusters(&mut gateway);
-            let host = gateway.listeners[0].virtual_hosts().next().unwrap();
-            let rule = &host.ai.as_ref().unwrap().rules[0];
-            rule.rule.backends[0].cluster.clone()
-        };
-        assert_eq!(cluster(1), cluster(1));
-        assert_ne!(cluster(1), cluster(2));
-        assert!(cluster(1).starts_with("default/llm/0/0@"), "{}", cluster(1));
-    }
-
-    #[test]
-    fn cluster_is_another_one_when_its_api_changes_and_the_same_under_another_key_or_budget() {
-        let cluster = |change: fn(&mut Rule)| {
-            let mut gateway = samples::ai_gateway(1);
-            let http = gateway.listeners[0].http_mut().next().unwrap();
-            let rules = &mut http.virtual_hosts[0].ai.as_mut().unwrap().rules;
-            change(&mut rules[0].rule);
-            pin_clusters(&mut gateway);
-            let host = gateway.listeners[0].virtual_hosts().next().unwrap();
-            host.ai.as_ref().unwrap().rules[0].rule.backends[0]
-                .cluster
-                .clone()
-        };
-        let before = cluster(|_| ());
-        let other_api = |rule: &mut Rule| {
-            rule.backends[0].api = Api::Anthropic {
-                prefix: "other".to_string(),
-            };
-        };
-        assert_ne!(before, cluster(other_api));
-        let other_key = |rule: &mut Rule| {
-            rule.backends[0].credential = Some(Credential {
-                header: "x-api-key".to_string(),
-                value: "another".to_string().into(),
-            });
-        };
-        assert_eq!(before, cluster(other_key));
-        assert_eq!(
-            before,
-            cluster(|rule| rule.budgets.push("default/b".to_string()))
-        );
-    }
-}
+mod tests;

@@ -4,15 +4,18 @@
 //! each other what the other does not have: clusters come before the engine may choose them,
 //! scopes before Envoy may ask for them, and both go the other way round.
 
+mod lingering;
 mod rollout;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tollgate_bundle::Bundle;
 use tollgate_xds::{Progress, Rejection, Resources, Snapshot};
+
+use lingering::Lingering;
 
 /// Longest wait for Envoy's word on a snapshot. Without it the rollout goes on all the same.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
@@ -44,6 +47,7 @@ pub(crate) struct Publisher {
     served: watch::Receiver<Served>,
     /// What both have, as far as it is known: where Envoy refused resources, those before.
     current: Desired,
+    lingering: Lingering,
 }
 
 /// The bundle that the engine serves; `None` until it has told for the first time.
@@ -73,6 +77,7 @@ impl Publisher {
             bundles,
             served,
             current: first,
+            lingering: Lingering::default(),
         };
         let outlets = Outlets {
             snapshots: snapshots_rx,
@@ -98,8 +103,11 @@ impl Publisher {
         verdict(&self.progress.borrow(), &self.version())
     }
 
-    /// Brings `next` into effect. What it no longer needs stays until [`Publisher::retire`].
+    /// Brings `next` into effect. What it no longer needs lingers until [`Publisher::retire`].
     /// Where Envoy refuses what `next` adds, nothing is switched over to it.
+    ///
+    /// Envoy is asked twice only where `next` adds or changes a cluster or what clusters refer to:
+    /// routes among clusters that are there take one snapshot.
     pub(crate) async fn publish(&mut self, next: Desired) -> Verdict {
         if self.current == next {
             return match self.verdict() {
@@ -124,6 +132,8 @@ impl Publisher {
             return verdict;
         }
         self.set_bundle(next.bundle.clone()).await;
+        let now = Instant::now();
+        self.lingering.leave(old, new, now);
         self.current = next;
         verdict
     }
@@ -144,14 +154,21 @@ impl Publisher {
         None
     }
 
-    /// Takes away what the configuration in effect does not need.
-    pub(crate) async fn retire(&self) -> Verdict {
+    /// Takes away what has lingered long enough.
+    pub(crate) async fn retire(&mut self) -> Verdict {
+        self.lingering.retire(Instant::now());
         self.send(&self.current.resources).await
     }
 
-    /// Hands a snapshot to Envoy and waits for its word.
+    /// When something has lingered long enough.
+    pub(crate) fn retirement(&self) -> Option<Instant> {
+        self.lingering.due()
+    }
+
+    /// Hands a snapshot to Envoy, with what lingers behind it, and waits for its word.
     async fn send(&self, resources: &Resources) -> Verdict {
-        let snapshot = Arc::new(self.snapshots.borrow().update(resources));
+        let resources = self.lingering.beside(resources.clone());
+        let snapshot = Arc::new(self.snapshots.borrow().update(&resources));
         let version = snapshot.version().to_string();
         let sent = self.snapshots.send_if_modified(|current| {
             let changed = current.version() != version;

@@ -196,6 +196,7 @@ impl Stage {
 fn listener(name: &str, port: u16, upstream: SocketAddr) -> ir::Listener {
     let name = format!("team/web/{name}");
     let destination = ir::Destination {
+        name: String::new(),
         endpoints: vec![ir::Endpoint {
             host: ir::Host::Ip(upstream.ip()),
             port: upstream.port(),

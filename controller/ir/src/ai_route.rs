@@ -3,6 +3,8 @@
 //! What the engine is told stands in the contract's own types ([`tollgate_bundle::Rule`]);
 //! beside it stands what only the proxy needs: addresses, timeouts, retries.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use tollgate_bundle::{Bundle, Rule, Scope};
 
@@ -30,7 +32,25 @@ pub struct AiRule {
     /// How many requests are served per unit of time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limits: Option<RateLimits>,
+    /// Only in a proxy: what the names of its clusters begin with, by which Envoy finds the route
+    /// with its times and retries. Rules in which these are equal share one. `None`: `ai/{id}/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_prefix: Option<String>,
 }
+
+// === impl AiRule ===
+
+impl AiRule {
+    /// What the names of its clusters begin with.
+    pub fn cluster_prefix(&self) -> Cow<'_, str> {
+        match &self.cluster_prefix {
+            Some(prefix) => Cow::Borrowed(prefix),
+            None => Cow::Owned(format!("ai/{}/", self.rule.id)),
+        }
+    }
+}
+
+// === impl Gateway ===
 
 impl Gateway {
     /// The half of this gateway that the engine needs.

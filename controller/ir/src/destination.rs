@@ -9,6 +9,11 @@ use crate::Certificate;
 /// A set of equal endpoints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Destination {
+    /// What it is, for people: `service/namespace/name/8080`. What leads to equal names in a
+    /// gateway and is spoken to in the same way shares a cluster, so that equal names must have
+    /// equal endpoints. Empty: nothing is shared with it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// Sorted. Empty: nobody is ready, which answers 503.
     pub endpoints: Vec<Endpoint>,
     /// TLS to the endpoints; `None` is plain text.

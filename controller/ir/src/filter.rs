@@ -22,7 +22,7 @@ pub enum Filter {
 /// Where copies of requests go.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mirror {
-    /// `httproute/namespace/name/rule/i/mirror/k`: the name of its cluster.
+    /// `httproute/namespace/name/rule/i/mirror/k`; in a proxy the name of its cluster.
     pub name: String,
     /// Where it is. A mirror that cannot be reached is left out, and a condition says so.
     pub destination: Destination,
@@ -98,4 +98,19 @@ pub struct Redirect {
     pub port: Option<u16>,
     /// 301, 302, 303, 307 or 308.
     pub status: u16,
+}
+
+// === impl Filter ===
+
+impl Filter {
+    /// The mirror that it is.
+    pub fn mirror(&self) -> Option<&Mirror> {
+        match self {
+            Self::Mirror(mirror) => Some(mirror),
+            Self::RequestHeaders(_)
+            | Self::ResponseHeaders(_)
+            | Self::UrlRewrite(_)
+            | Self::Cors(_) => None,
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Destination, Filter, RateLimits, Redirect};
+use crate::{Destination, Filter, Mirror, RateLimits, Redirect};
 
 /// One match of one rule of a route, on one virtual host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,7 +101,7 @@ pub enum HttpAction {
 /// A backend and its share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WeightedBackend {
-    /// `httproute/namespace/name/rule/i/backend/k`: the name of its cluster.
+    /// `httproute/namespace/name/rule/i/backend/k`; in a proxy the name of its cluster.
     pub name: String,
     /// Share; 0 gets nothing.
     pub weight: u32,
@@ -173,4 +173,43 @@ pub enum RetryTrigger {
     ServerError,
     /// Exactly this status.
     Status(u16),
+}
+
+// === impl HttpRoute ===
+
+impl HttpRoute {
+    /// Where it sends requests and copies of them, by the names of clusters.
+    pub fn destinations(&self) -> impl Iterator<Item = (&str, &Destination)> {
+        let (backends, filters) = match &self.action {
+            HttpAction::Forward(backends) => (backends.as_slice(), self.filters.as_slice()),
+            HttpAction::Fail { .. } | HttpAction::Redirect(_) => ([].as_slice(), [].as_slice()),
+        };
+        let backends = backends.iter().filter_map(|backend| {
+            let destination = backend.destination.as_ref().ok()?;
+            Some((backend.name.as_str(), destination))
+        });
+        let mirrors = filters.iter().filter_map(Filter::mirror);
+        backends.chain(mirrors.map(|it| (it.name.as_str(), &it.destination)))
+    }
+
+    /// The same, to change it.
+    pub fn destinations_mut(&mut self) -> impl Iterator<Item = (&mut String, &mut Destination)> {
+        let (backends, filters) = match &mut self.action {
+            HttpAction::Forward(backends) => (backends.as_mut_slice(), self.filters.as_mut_slice()),
+            HttpAction::Fail { .. } | HttpAction::Redirect(_) => {
+                ([].as_mut_slice(), [].as_mut_slice())
+            }
+        };
+        let backends = backends.iter_mut().filter_map(|backend| {
+            let destination = backend.destination.as_mut().ok()?;
+            Some((&mut backend.name, destination))
+        });
+        let mirrors = filters.iter_mut().filter_map(|filter| match filter {
+            Filter::Mirror(Mirror {
+                name, destination, ..
+            }) => Some((name, destination)),
+            _ => None,
+        });
+        backends.chain(mirrors)
+    }
 }

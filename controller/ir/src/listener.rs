@@ -133,6 +133,28 @@ impl Listener {
             .chain(chains.iter_mut().filter_map(TlsChain::http_mut))
     }
 
+    /// All routes below HTTP of this port.
+    pub fn streams(&self) -> impl Iterator<Item = &StreamRoute> {
+        let (own, chains) = match &self.traffic {
+            Traffic::Tcp(route) | Traffic::Udp(route) => (Some(route), [].as_slice()),
+            Traffic::Tls(chains) => (None, chains.as_slice()),
+            Traffic::Http(_) => (None, [].as_slice()),
+        };
+        own.into_iter()
+            .chain(chains.iter().filter_map(TlsChain::stream))
+    }
+
+    /// The same, to change them.
+    pub fn streams_mut(&mut self) -> impl Iterator<Item = &mut StreamRoute> {
+        let (own, chains) = match &mut self.traffic {
+            Traffic::Tcp(route) | Traffic::Udp(route) => (Some(route), [].as_mut_slice()),
+            Traffic::Tls(chains) => (None, chains.as_mut_slice()),
+            Traffic::Http(_) => (None, [].as_mut_slice()),
+        };
+        own.into_iter()
+            .chain(chains.iter_mut().filter_map(TlsChain::stream_mut))
+    }
+
     /// Moves it to another port, for clients and for the proxy.
     pub fn set_port(&mut self, port: u16) {
         self.port = port;
@@ -152,6 +174,20 @@ impl TlsChain {
         match &self.action {
             TlsAction::Https { http, .. } => Some(http),
             TlsAction::Terminate { .. } | TlsAction::Passthrough(_) => None,
+        }
+    }
+
+    fn stream(&self) -> Option<&StreamRoute> {
+        match &self.action {
+            TlsAction::Terminate { route, .. } | TlsAction::Passthrough(route) => Some(route),
+            TlsAction::Https { .. } => None,
+        }
+    }
+
+    fn stream_mut(&mut self) -> Option<&mut StreamRoute> {
+        match &mut self.action {
+            TlsAction::Terminate { route, .. } | TlsAction::Passthrough(route) => Some(route),
+            TlsAction::Https { .. } => None,
         }
     }
 

@@ -139,6 +139,7 @@ fn add_rule(
             timeouts: build_timeouts(timeouts.as_ref(), *stream_idle_timeout),
             retry: retry_default(usable(&destinations)),
             rate_limits: None,
+            cluster_prefix: None,
             rule: Rule {
                 id,
                 route: route.to_string(),

@@ -9,7 +9,7 @@ use tollgate_ir as ir;
 use crate::base_url::parse_host;
 use crate::ca_certificates::{self, CaReference};
 use crate::status::{ACCEPTED, Condition, ObjectRef, Problem, Statuses, reason};
-use crate::{NamespacedName, World, groups};
+use crate::{NamespacedName, World, groups, names};
 
 /// Group and kind, as references and grants name it.
 pub(crate) const KIND: (&str, &str) = (groups::ENVOY_GATEWAY, "Backend");
@@ -122,6 +122,7 @@ fn build(
     translated.sort();
     translated.dedup();
     Ok(ir::Destination {
+        name: names::backend(name),
         endpoints: translated,
         tls,
         protocol: if app_protocols.contains(&AppProtocol::H2c) {

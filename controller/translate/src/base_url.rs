@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use tollgate_ir as ir;
 
+use crate::names;
+
 /// A parsed base URL without query or user information.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
@@ -63,6 +65,7 @@ impl BaseUrl {
             }),
         };
         ir::Destination {
+            name: names::address(&self.host, self.port),
             endpoints: vec![ir::Endpoint {
                 host: self.host.clone(),
                 port: self.port,

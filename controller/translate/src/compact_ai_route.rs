@@ -90,6 +90,7 @@ fn draft(
                 timeouts: build_timeouts(timeouts.as_ref(), retry.as_ref()),
                 retry: retry::build(retry.as_ref(), usable(&destinations)),
                 rate_limits: None,
+                cluster_prefix: None,
                 rule: Rule { backends, ..rule },
                 destinations,
             },

@@ -3,8 +3,12 @@
 //! Every generated name is made here, so that two of them can be compared at a glance.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use serde::Serialize;
+use tollgate_ir as ir;
+
+use crate::backend_ref::Usage;
 
 /// Namespace and name of a namespaced object; prints as `namespace/name`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -78,6 +82,30 @@ pub(crate) fn route_part(
     (part, position): (&str, usize),
 ) -> String {
     format!("{prefix}/{route}/rule/{rule}/{part}/{position}")
+}
+
+/// What a port of a Service is: `service/namespace/name/8080`. A port may have one number for
+/// datagrams and for connections, with endpoints of their own.
+pub(crate) fn service(service: &NamespacedName, port: u16, usage: Usage) -> String {
+    match usage {
+        Usage::Datagrams => format!("service/{service}/{port}/udp"),
+        Usage::Http | Usage::Grpc | Usage::Terminated | Usage::Connections => {
+            format!("service/{service}/{port}")
+        }
+    }
+}
+
+/// What a Backend is.
+pub(crate) fn backend(backend: &NamespacedName) -> String {
+    format!("backend/{backend}")
+}
+
+/// What an address is that stands in no object of its own: `address/api.openai.com:443`.
+pub(crate) fn address(host: &ir::Host, port: u16) -> String {
+    match host {
+        ir::Host::Dns(name) => format!("address/{name}:{port}"),
+        ir::Host::Ip(address) => format!("address/{}", SocketAddr::new(*address, port)),
+    }
 }
 
 /// Id of a backend of an AI rule.

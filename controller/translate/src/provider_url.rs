@@ -37,6 +37,7 @@ pub(crate) fn redirect_backends<'w>(world: &'w World, options: &Options) -> Cow<
 
 fn spec(url: &BaseUrl) -> BackendSpec {
     let ir::Destination {
+        name: _,
         endpoints,
         tls,
         protocol: _,

@@ -13,7 +13,7 @@ use tollgate_ir as ir;
 
 use crate::backend_ref::Usage;
 use crate::status::{Problem, reason};
-use crate::{NamespacedName, Options, World, groups, k8s};
+use crate::{NamespacedName, Options, World, groups, k8s, names};
 use app_protocol::AppProtocol;
 
 /// Group and kind, as references and grants name it.
@@ -75,6 +75,7 @@ pub(crate) fn destination(
     )
     .map_err(|problem| problem.of(field, name))?;
     Ok(ir::Destination {
+        name: names::service(name, number, usage),
         endpoints,
         tls,
         protocol,

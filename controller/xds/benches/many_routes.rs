@@ -164,6 +164,7 @@ fn route(index: usize, port: u16) -> ir::HttpRoute {
 fn destination(index: usize, port: u16) -> ir::Destination {
     let address = Ipv4Addr::new(10, 0, (index / 250) as u8, (index % 250) as u8);
     ir::Destination {
+        name: String::new(),
         endpoints: vec![ir::Endpoint {
             host: ir::Host::Ip(IpAddr::V4(address)),
             port,
@@ -212,6 +213,7 @@ fn rule(index: usize, port: u16) -> ir::AiRule {
             .map(|port| Some(destination(index, port)))
             .into(),
         rate_limits: None,
+        cluster_prefix: None,
         timeouts: ir::Timeouts::default(),
         retry: ir::Retry {
             retries: 2,

@@ -121,9 +121,9 @@ fn add_listener(
             add_backends(resources, host, options, last);
         }
     }
-    for route in stream_route::of_listener(listener) {
-        for built in stream_route::build_clusters(route, options) {
-            resources.add(built);
+    for (name, destination) in listener.streams().flat_map(ir::StreamRoute::destinations) {
+        if !resources.clusters.contains_key(name) {
+            resources.add(cluster::build_stream_cluster(name, destination, options));
         }
     }
 }
@@ -134,7 +134,11 @@ fn add_backends(
     options: &BuildOptions,
     last: &Last<'_>,
 ) {
-    for (name, destination) in host.routes.iter().flat_map(http_route::destinations) {
+    for (name, destination) in host.routes.iter().flat_map(ir::HttpRoute::destinations) {
+        // Many routes may lead to one cluster.
+        if resources.clusters.contains_key(name) {
+            continue;
+        }
         match last.cluster(name, destination) {
             Some(same) => {
                 resources.add_again(same);
@@ -144,6 +148,9 @@ fn add_backends(
         }
     }
     for rule in host.ai.iter().flat_map(|ai| &ai.rules) {
+        if ai_cluster::names(rule).all(|name| resources.clusters.contains_key(name)) {
+            continue;
+        }
         let Some(same) = last.rule(rule) else {
             let built = ai_cluster::build_ai_clusters(rule, options);
             built.into_iter().for_each(|built| resources.add(built));

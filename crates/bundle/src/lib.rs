@@ -56,5 +56,5 @@ pub const COST_METADATA_NAMESPACE: &str = "io.envoy.ai_gateway";
 /// Endpoint metadata namespace and key that name the backend an endpoint belongs to; the
 /// ext_proc filter that runs on retries reads it to know for whom to translate.
 pub const BACKEND_METADATA_NAMESPACE: &str = "tollgate";
-/// See [`BACKEND_METADATA_NAMESPACE`]. The value is [`Backend::id`].
+/// See [`BACKEND_METADATA_NAMESPACE`]. The value is [`Backend::cluster`].
 pub const BACKEND_METADATA_KEY: &str = "backend";

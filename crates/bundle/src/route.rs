@@ -92,12 +92,14 @@ pub struct ModelListing {
 /// One provider that can answer a rule's requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backend {
-    /// Unique in the bundle: `rule-id/backend-index`. Envoy's endpoints carry it as metadata.
+    /// Unique in the bundle: `rule-id/backend-index`.
     pub id: String,
     /// Name shown to people, as the user wrote it: `openai`.
     pub name: String,
     /// The Envoy cluster whose first priority is this backend and whose further priorities are
-    /// the rule's other backends in fallback order.
+    /// the rule's other backends in fallback order. Envoy's endpoints of this backend carry it as
+    /// metadata, in the clusters of the others too. Unique in the rule; rules whose backends lead
+    /// to the same places share clusters.
     pub cluster: String,
     /// Lower is tried first.
     pub priority: u32,

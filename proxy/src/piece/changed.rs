@@ -15,7 +15,7 @@ pub(crate) struct Suspect {
     pub(crate) listener: String,
     /// The route configuration; `None` for what stands in none.
     pub(crate) routes: Option<String>,
-    /// Clusters that it alone leads to.
+    /// Clusters that it leads to; others may, too.
     pub(crate) clusters: BTreeSet<String>,
 }
 
@@ -216,23 +216,11 @@ fn same_chain_shell(old: &ir::TlsChain, next: &ir::TlsChain) -> bool {
 }
 
 fn stream_clusters(route: &ir::StreamRoute) -> BTreeSet<String> {
-    let backends = route.backends.iter();
-    backends.map(|backend| backend.name.clone()).collect()
+    let names = route.destinations().map(|(name, _)| name.to_string());
+    names.collect()
 }
 
 fn route_clusters(route: &ir::HttpRoute) -> BTreeSet<String> {
-    let mut clusters = BTreeSet::new();
-    let mut filters: Vec<&ir::Filter> = route.filters.iter().collect();
-    if let ir::HttpAction::Forward(backends) = &route.action {
-        for backend in backends {
-            clusters.insert(backend.name.clone());
-            filters.extend(&backend.filters);
-        }
-    }
-    for filter in filters {
-        if let ir::Filter::Mirror(mirror) = filter {
-            clusters.insert(mirror.name.clone());
-        }
-    }
-    clusters
+    let names = route.destinations().map(|(name, _)| name.to_string());
+    names.collect()
 }

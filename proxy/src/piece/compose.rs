@@ -1,5 +1,6 @@
 //! A gateway in which some pieces are not as they should be.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
 use tollgate_ir as ir;
@@ -33,11 +34,13 @@ pub(crate) fn compose(base: &ir::Gateway, next: &ir::Gateway, forms: &Forms) -> 
     // Rules of the base name budgets of the base.
     let mut all_budgets = base.budgets.clone();
     all_budgets.extend(budgets.clone());
+    let listeners = listeners.iter();
+    let mut listeners: Vec<ir::Listener> = listeners
+        .filter_map(|listener| composer.listener(listener))
+        .collect();
+    composer.freshen(&mut listeners);
     ir::Gateway {
-        listeners: listeners
-            .iter()
-            .filter_map(|listener| composer.listener(listener))
-            .collect(),
+        listeners,
         consumers: consumers.clone(),
         budgets: all_budgets,
     }
@@ -48,6 +51,8 @@ struct Composer<'a> {
     listeners: HashMap<&'a str, &'a ir::Listener>,
     chains: HashMap<&'a str, &'a ir::TlsChain>,
     hosts: HashMap<&'a str, &'a ir::VirtualHost>,
+    /// What the pieces that are as they should be lead to, by cluster.
+    fresh: RefCell<HashMap<&'a str, &'a ir::Destination>>,
 }
 
 // === impl Composer ===
@@ -70,10 +75,40 @@ impl<'a> Composer<'a> {
                 .collect(),
             chains,
             hosts: hosts.map(|host| (host.name.as_str(), host)).collect(),
+            fresh: RefCell::default(),
         }
     }
 
-    fn listener(&self, next: &ir::Listener) -> Option<ir::Listener> {
+    /// A piece that is as it was may lead to a cluster that others share with it: that has one
+    /// content, the new one.
+    fn freshen(&self, listeners: &mut [ir::Listener]) {
+        let fresh = self.fresh.borrow();
+        let freshen = |(name, destination): (&mut String, &mut ir::Destination)| {
+            if let Some(fresh) = fresh.get(name.as_str())
+                && destination != *fresh
+            {
+                destination.clone_from(fresh);
+            }
+        };
+        for listener in listeners {
+            for host in listener.http_mut().flat_map(|http| &mut http.virtual_hosts) {
+                let routes = host.routes.iter_mut();
+                routes
+                    .flat_map(ir::HttpRoute::destinations_mut)
+                    .for_each(freshen);
+            }
+            let streams = listener.streams_mut();
+            streams
+                .flat_map(ir::StreamRoute::destinations_mut)
+                .for_each(freshen);
+        }
+    }
+
+    fn is_fresh(&self, destinations: impl Iterator<Item = (&'a str, &'a ir::Destination)>) {
+        self.fresh.borrow_mut().extend(destinations);
+    }
+
+    fn listener(&self, next: &'a ir::Listener) -> Option<ir::Listener> {
         let name = next.name.clone();
         let old = || self.listeners.get(next.name.as_str()).copied().cloned();
         match self.forms.get(&Piece::Listener { name }) {
@@ -89,7 +124,10 @@ impl<'a> Composer<'a> {
                     .filter_map(|chain| self.chain(chain))
                     .collect(),
             ),
-            ir::Traffic::Tcp(_) | ir::Traffic::Udp(_) => next.traffic.clone(),
+            ir::Traffic::Tcp(route) | ir::Traffic::Udp(route) => {
+                self.is_fresh(route.destinations());
+                next.traffic.clone()
+            }
         };
         Some(ir::Listener {
             traffic,
@@ -97,7 +135,7 @@ impl<'a> Composer<'a> {
         })
     }
 
-    fn chain(&self, next: &ir::TlsChain) -> Option<ir::TlsChain> {
+    fn chain(&self, next: &'a ir::TlsChain) -> Option<ir::TlsChain> {
         let name = next.name.clone();
         let old = || self.chains.get(next.name.as_str()).copied().cloned();
         match self.forms.get(&Piece::Chain { name }) {
@@ -106,20 +144,24 @@ impl<'a> Composer<'a> {
             Some(Form::Absent) => return None,
             None => {}
         }
-        let ir::TlsAction::Https { tls, http } = &next.action else {
-            return Some(next.clone());
+        let action = match &next.action {
+            ir::TlsAction::Https { tls, http } => ir::TlsAction::Https {
+                tls: tls.clone(),
+                http: self.http(http),
+            },
+            ir::TlsAction::Terminate { route, .. } | ir::TlsAction::Passthrough(route) => {
+                self.is_fresh(route.destinations());
+                next.action.clone()
+            }
         };
         Some(ir::TlsChain {
             name: next.name.clone(),
             server_name: next.server_name.clone(),
-            action: ir::TlsAction::Https {
-                tls: tls.clone(),
-                http: self.http(http),
-            },
+            action,
         })
     }
 
-    fn http(&self, next: &ir::HttpTraffic) -> ir::HttpTraffic {
+    fn http(&self, next: &'a ir::HttpTraffic) -> ir::HttpTraffic {
         let ir::HttpTraffic {
             name,
             virtual_hosts,
@@ -133,7 +175,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    fn host(&self, next: &ir::VirtualHost) -> Option<ir::VirtualHost> {
+    fn host(&self, next: &'a ir::VirtualHost) -> Option<ir::VirtualHost> {
         let ir::VirtualHost {
             name,
             hostname,
@@ -168,14 +210,17 @@ impl<'a> Composer<'a> {
         &self,
         old: Option<&ir::VirtualHost>,
         host: &ir::VirtualHost,
-        next: &ir::HttpRoute,
+        next: &'a ir::HttpRoute,
     ) -> Option<ir::HttpRoute> {
         let piece = Piece::Route {
             host: host.name.clone(),
             name: next.name.clone(),
         };
         match self.forms.get(&piece) {
-            None => Some(next.clone()),
+            None => {
+                self.is_fresh(next.destinations());
+                Some(next.clone())
+            }
             Some(Form::Held) => old?
                 .routes
                 .iter()

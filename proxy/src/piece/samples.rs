@@ -65,6 +65,24 @@ pub(crate) fn route(path: &str, upstream: u16) -> ir::HttpRoute {
     }
 }
 
+/// The same to a port of a Service, `name/port`.
+pub(crate) fn to_service(mut route: ir::HttpRoute, service: &str) -> ir::HttpRoute {
+    for (_, destination) in route.destinations_mut() {
+        destination.name = format!("service/default/{service}");
+    }
+    route
+}
+
+/// TLS to a server of this name.
+pub(crate) fn tls(name: &str) -> ir::UpstreamTls {
+    ir::UpstreamTls {
+        sni: name.to_string(),
+        ca: ir::TrustedCa::System,
+        subject_alt_names: Vec::new(),
+        client_certificate: None,
+    }
+}
+
 /// The same with an expression for its path that Envoy cannot read.
 pub(crate) fn unreadable(route: ir::HttpRoute) -> ir::HttpRoute {
     ir::HttpRoute {
@@ -125,6 +143,7 @@ pub(crate) fn ai_gateway(upstream: u16) -> ir::Gateway {
             backoff_max_ms: 250,
         },
         rate_limits: None,
+        cluster_prefix: None,
     };
     let mut listener = listener("80", 80, Vec::new());
     for http in listener.http_mut() {
@@ -142,6 +161,7 @@ fn local(port: u16) -> ir::Destination {
         draining: false,
     };
     ir::Destination {
+        name: String::new(),
         endpoints: vec![endpoint],
         tls: None,
         protocol: ir::UpstreamProtocol::Http1,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tollgate_ir as ir;
 
-use super::samples::{ai_gateway, gateway, listener, route};
+use super::samples::{ai_gateway, gateway, listener, route, to_service};
 use super::{Form, Piece, changed, compose, has};
 
 fn names(base: &ir::Gateway, next: &ir::Gateway) -> Vec<String> {
@@ -184,4 +184,26 @@ fn refused_server_name_without_a_past_closes_its_connections() {
         panic!("{chains:?}")
     };
     assert_eq!(route.backends, []);
+}
+
+#[test]
+fn piece_that_is_as_it_was_leads_to_the_new_endpoints_of_a_cluster_it_shares() {
+    let web = |path, upstream| to_service(route(path, upstream), "web/80");
+    let at = |upstream| {
+        let routes = vec![web("/a", upstream), web("/b", upstream)];
+        let mut gateway = gateway(vec![listener("80", 80, routes)]);
+        crate::pin_clusters(&mut gateway);
+        gateway
+    };
+    let held = Piece::Route {
+        host: "default/gateway/80/*".to_string(),
+        name: "httproute/default/a/rule/0/match/0".to_string(),
+    };
+    let forms = [(held, Form::Held)].into();
+    let composed = compose(&at(1), &at(2), &forms);
+    let hosts = composed.listeners[0].virtual_hosts();
+    let routes = hosts.flat_map(|host| &host.routes);
+    let all: Vec<_> = routes.flat_map(tollgate_ir::HttpRoute::destinations).collect();
+    let ports = all.iter().map(|(_, it)| it.endpoints[0].port);
+    assert_eq!(Vec::from_iter(ports), [2, 2]);
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use tokio::time::Instant;
 use tollgate_bundle::{Bundle, Scope};
 use tollgate_xds::{Rejection, ResourceType, Resources};
 
+use super::lingering::LINGER;
 use super::{Desired, Outlets, Publisher, Verdict};
 
 /// A configuration whose listener, cluster and scope all bear this name.
@@ -57,12 +59,14 @@ fn envoy(outlets: Outlets) -> Arc<Mutex<Vec<[String; 3]>>> {
     seen
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn clusters_come_first_and_go_last_and_scopes_outlive_their_routes() {
     let (mut publisher, outlets) = Publisher::new(desired("a"));
     let bundles = outlets.bundles.clone();
     let seen = envoy(outlets);
     assert_eq!(publisher.publish(desired("b")).await, Verdict::Accepted);
+    assert_eq!(publisher.retirement(), Some(Instant::now() + LINGER));
+    tokio::time::advance(LINGER).await;
     publisher.retire().await;
     let expect = [["a", "a+b", "a"], ["b", "a+b", "a+b"], ["b", "b", "b"]];
     assert_eq!(
@@ -70,6 +74,34 @@ async fn clusters_come_first_and_go_last_and_scopes_outlive_their_routes() {
         expect.map(|row| row.map(String::from))
     );
     assert_eq!(**bundles.borrow(), desired("b").bundle);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_lingers_for_its_time_whatever_changes_after_it() {
+    let (mut publisher, outlets) = Publisher::new(desired("a"));
+    let seen = envoy(outlets);
+    publisher.publish(desired("b")).await;
+    tokio::time::advance(LINGER / 2).await;
+    publisher.publish(desired("c")).await;
+    tokio::time::advance(LINGER / 2).await;
+    publisher.retire().await;
+    let seen = seen.lock().unwrap().clone();
+    let clusters: Vec<&str> = seen.iter().map(|[_, clusters, _]| clusters.as_str()).collect();
+    assert_eq!(clusters, ["a+b", "a+b", "a+b+c", "a+b+c", "b+c"]);
+}
+
+#[tokio::test]
+async fn a_route_among_clusters_that_are_there_takes_one_snapshot() {
+    let (mut publisher, outlets) = Publisher::new(desired("a"));
+    let seen = envoy(outlets);
+    let mut next = desired("a");
+    let routes = &mut next.resources.routes;
+    routes.insert("a".to_string(), Default::default());
+    assert_eq!(publisher.publish(next).await, Verdict::Accepted);
+    let mut after = publisher.current.clone();
+    after.resources.routes.clear();
+    assert_eq!(publisher.publish(after).await, Verdict::Accepted);
+    assert_eq!(seen.lock().unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! Takes in what the watches report and hands on snapshots: soon after the last change of a
-//! burst, and at least once in a while during one.
+//! Takes in what the watches report and hands on snapshots: a change that comes alone at once,
+//! those of a burst soon after the last, and at least once in a while during one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -136,7 +136,8 @@ struct Follower {
 impl Follower {
     async fn run(mut self, mut reports: mpsc::Receiver<Report>) {
         self.start(&mut reports).await;
-        let mut due: Option<Due> = Some(Due::new(Instant::now()));
+        let mut due: Option<Due> = Some(Due::new(Instant::now(), None));
+        let mut handed_on = None;
         loop {
             let report = match due {
                 None => reports.recv().await,
@@ -145,6 +146,7 @@ impl Follower {
                     Err(_) => {
                         self.hand_on();
                         due = None;
+                        handed_on = Some(Instant::now());
                         continue;
                     }
                 },
@@ -153,7 +155,7 @@ impl Follower {
             let changed = self.take(report);
             match &mut due {
                 Some(due) if changed => due.again(Instant::now()),
-                None if changed => due = Some(Due::new(Instant::now())),
+                None if changed => due = Some(Due::new(Instant::now(), handed_on)),
                 Some(_) | None => {}
             }
         }
@@ -239,26 +241,29 @@ impl Follower {
 /// When a snapshot is to be handed on.
 #[derive(Clone, Copy, Debug)]
 struct Due {
-    first: Instant,
-    last: Instant,
+    at: Instant,
+    latest: Instant,
 }
 
 // === impl Due ===
 
 impl Due {
-    fn new(now: Instant) -> Self {
+    /// After a first change; `before` is when the snapshot before was handed on.
+    fn new(now: Instant, before: Option<Instant>) -> Self {
+        let is_alone = before.is_some_and(|before| now - before >= LATEST);
         Self {
-            first: now,
-            last: now,
+            at: if is_alone { now } else { now + QUIET },
+            latest: now + LATEST,
         }
     }
 
+    /// After one more.
     fn again(&mut self, now: Instant) {
-        self.last = now;
+        self.at = now + QUIET;
     }
 
     fn at(&self) -> Instant {
-        (self.last + QUIET).min(self.first + LATEST)
+        self.at.min(self.latest)
     }
 }
 

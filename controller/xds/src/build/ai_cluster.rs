@@ -1,8 +1,9 @@
 //! Clusters of an AI rule: one for each backend that a first attempt can be pinned to, with the
 //! rule's other backends as lower priorities. A retry (`previous_priorities`) moves down them.
 //!
-//! Endpoints carry the id of their backend twice: for the filter that runs on retries (endpoint
-//! metadata) and for the choice of the transport socket (locality metadata).
+//! Endpoints say which backend they are, by the name of the cluster that is pinned to it, twice: for
+//! the filter that runs on retries (endpoint metadata) and for the choice of the transport socket
+//! (locality metadata). Rules with equal backends share clusters, so nothing in one is a rule's own.
 
 use std::collections::BTreeSet;
 
@@ -22,6 +23,13 @@ use super::{BuildOptions, ai_upstream, ai_upstream::Pinned, endpoint, names};
 
 /// A backend that has a place.
 type Placed<'a> = (&'a Backend, &'a ir::Destination);
+
+/// The names of a rule's clusters.
+pub(super) fn names(rule: &ir::AiRule) -> impl Iterator<Item = &String> {
+    let placed = rule.rule.backends.iter().zip(&rule.destinations);
+    let placed = placed.filter(|(_, destination)| destination.is_some());
+    placed.map(|(backend, _)| &backend.cluster)
+}
 
 pub(super) fn build_ai_clusters(rule: &ir::AiRule, options: &BuildOptions) -> Vec<BuiltCluster> {
     let placed = fallback_order(rule);
@@ -68,7 +76,7 @@ fn build_ai_cluster(
     let (primary_backend, primary_destination) = primary;
     let others = placed
         .iter()
-        .filter(|(backend, _)| backend.id != primary_backend.id);
+        .filter(|(backend, _)| backend.cluster != primary_backend.cluster);
     let in_order: Vec<&Placed<'_>> = std::iter::once(primary).chain(others).collect();
     let mut sockets = Vec::new();
     let mut secrets = Vec::new();
@@ -90,7 +98,7 @@ fn build_ai_cluster(
         _ if has_addresses(primary_destination) => Pinned::Addressed,
         _ => Pinned::Named,
     };
-    let filters = ai_upstream::build_upstream_filters(&primary_backend.id, pinned, options);
+    let filters = ai_upstream::build_upstream_filters(&primary_backend.cluster, pinned, options);
     let base = Cluster {
         transport_socket_matches: sockets,
         typed_extension_protocol_options: cluster::http_options(protocol.into(), filters),
@@ -140,8 +148,8 @@ fn build_socket_match(
         None => (upstream_tls::build_plain(), Vec::new()),
     };
     let socket = TransportSocketMatch {
-        name: backend.id.clone(),
-        r#match: Some(single_field(names::SOCKET_MATCH_KEY, &backend.id)),
+        name: backend.cluster.clone(),
+        r#match: Some(single_field(names::SOCKET_MATCH_KEY, &backend.cluster)),
         transport_socket: Some(socket),
     };
     (socket, secrets)
@@ -161,14 +169,14 @@ fn build_priority(
         lb_endpoint.metadata = Some(metadata(
             BACKEND_METADATA_NAMESPACE,
             BACKEND_METADATA_KEY,
-            &backend.id,
+            &backend.cluster,
         ));
     }
     LocalityLbEndpoints {
         metadata: Some(metadata(
             names::SOCKET_MATCH_NAMESPACE,
             names::SOCKET_MATCH_KEY,
-            &backend.id,
+            &backend.cluster,
         )),
         priority,
         ..endpoint::locality(lb_endpoints)

@@ -3,6 +3,8 @@
 //! a header that clients cannot send), then one that keeps requests for other protocols from the
 //! engine, then entry routes, on which the engine gets the request.
 
+use std::collections::BTreeSet;
+
 use tollgate_bundle::{BACKEND_METADATA_NAMESPACE, CLUSTER_HEADER};
 use tollgate_envoy as envoy;
 use tollgate_ir as ir;
@@ -25,10 +27,12 @@ const ENTRY_PREFIX: &str = "/v1/";
 
 /// All AI routes of a virtual host.
 pub(super) fn build_ai_routes(host: &ir::VirtualHost, ai: &ir::AiScope) -> Vec<Route> {
-    let pinned = ai
-        .rules
-        .iter()
-        .filter(|rule| rule.destinations.iter().any(Option::is_some))
+    let placed = ai.rules.iter();
+    let placed = placed.filter(|rule| rule.destinations.iter().any(Option::is_some));
+    let mut prefixes = BTreeSet::new();
+    // Rules of equal times and retries share one.
+    let pinned = placed
+        .filter(|rule| prefixes.insert(rule.cluster_prefix()))
         .map(|rule| build_pinned(host, rule));
     let entries = ENTRY_PATHS
         .iter()
@@ -42,21 +46,21 @@ pub(super) fn build_ai_routes(host: &ir::VirtualHost, ai: &ir::AiScope) -> Vec<R
     routes
 }
 
-/// Where the engine sends a request of this rule: any of its clusters, named by the header.
+/// Where the engine sends a request of this rule: any of its clusters, named by the header. All
+/// clusters that begin as this rule's do are meant.
 fn build_pinned(host: &ir::VirtualHost, rule: &ir::AiRule) -> Route {
     let ir::AiRule {
-        rule: contract,
+        rule: _,
         destinations: _,
         timeouts,
         retry,
         rate_limits,
+        cluster_prefix: _,
     } = rule;
+    let chosen_by = rule.cluster_prefix();
     let chosen = HeaderMatcher {
         name: CLUSTER_HEADER.to_string(),
-        header_match_specifier: Some(HeaderMatchSpecifier::StringMatch(prefix(&format!(
-            "ai/{}/",
-            contract.id
-        )))),
+        header_match_specifier: Some(HeaderMatchSpecifier::StringMatch(prefix(&chosen_by))),
         ..HeaderMatcher::default()
     };
     let action = RouteAction {
@@ -75,7 +79,7 @@ fn build_pinned(host: &ir::VirtualHost, rule: &ir::AiRule) -> Route {
         ..RouteAction::default()
     };
     Route {
-        name: format!("ai/{}", contract.id),
+        name: chosen_by.trim_end_matches('/').to_string(),
         r#match: Some(RouteMatch {
             headers: vec![chosen],
             path_specifier: Some(PathSpecifier::Prefix("/".to_string())),

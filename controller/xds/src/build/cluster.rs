@@ -75,6 +75,7 @@ fn build_cluster(
     options: &BuildOptions,
 ) -> BuiltCluster {
     let ir::Destination {
+        name: _,
         endpoints,
         tls,
         protocol: _,

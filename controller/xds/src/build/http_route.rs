@@ -22,22 +22,6 @@ pub(super) fn build_http_routes(route: &ir::HttpRoute, client_side: (u16, Scheme
     std::iter::once(built).chain(preflight).collect()
 }
 
-/// Where a route sends requests and copies of them, by cluster.
-pub(super) fn destinations(
-    route: &ir::HttpRoute,
-) -> impl Iterator<Item = (&str, &ir::Destination)> {
-    let (backends, filters) = match &route.action {
-        ir::HttpAction::Forward(backends) => (backends.as_slice(), route.filters.as_slice()),
-        ir::HttpAction::Fail { .. } | ir::HttpAction::Redirect(_) => ([].as_slice(), [].as_slice()),
-    };
-    let backends = backends.iter().filter_map(|backend| {
-        let destination = backend.destination.as_ref().ok()?;
-        Some((backend.name.as_str(), destination))
-    });
-    let mirrors = mirror::mirrors(filters);
-    backends.chain(mirrors.map(|mirror| (mirror.name.as_str(), &mirror.destination)))
-}
-
 fn build_http_route(route: &ir::HttpRoute, client_side: (u16, Scheme)) -> Route {
     let ir::HttpRoute {
         name,

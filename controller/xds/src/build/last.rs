@@ -11,7 +11,6 @@ use crate::Resources;
 use crate::resources::SameCluster;
 
 use super::http_manager::{self, Scheme};
-use super::http_route;
 
 /// The pieces of a gateway by the names of their resources, and those.
 #[derive(Default)]
@@ -25,7 +24,7 @@ pub(super) struct Last<'a> {
 // === impl Last ===
 
 impl<'a> Last<'a> {
-    /// In the order in which `build` goes: of two of one name the last counts.
+    /// In the order in which `build` goes: of two clusters of one name the first counts.
     pub(super) fn new(gateway: &'a ir::Gateway, built: &'a Resources) -> Self {
         let mut last = Self {
             built: Some(built),
@@ -37,8 +36,9 @@ impl<'a> Last<'a> {
                 last.traffic.insert(&http.name, (client_side, http));
                 for host in &http.virtual_hosts {
                     let routes = host.routes.iter();
-                    last.destinations
-                        .extend(routes.flat_map(http_route::destinations));
+                    for (name, destination) in routes.flat_map(ir::HttpRoute::destinations) {
+                        last.destinations.entry(name).or_insert(destination);
+                    }
                     let rules = host.ai.iter().flat_map(|ai| &ai.rules);
                     last.rules
                         .extend(rules.map(|rule| (rule.rule.id.as_str(), rule)));

@@ -11,7 +11,9 @@ const MILLION: u64 = 1_000_000;
 
 /// What a route's filters ask for.
 pub(super) fn build_policies(filters: &[ir::Filter]) -> Vec<RequestMirrorPolicy> {
-    mirrors(filters)
+    filters
+        .iter()
+        .filter_map(ir::Filter::mirror)
         .map(|mirror| RequestMirrorPolicy {
             cluster: mirror.name.clone(),
             runtime_fraction: Some(RuntimeFractionalPercent {
@@ -23,16 +25,6 @@ pub(super) fn build_policies(filters: &[ir::Filter]) -> Vec<RequestMirrorPolicy>
             ..RequestMirrorPolicy::default()
         })
         .collect()
-}
-
-pub(super) fn mirrors(filters: &[ir::Filter]) -> impl Iterator<Item = &ir::Mirror> {
-    filters.iter().filter_map(|filter| match filter {
-        ir::Filter::Mirror(mirror) => Some(mirror),
-        ir::Filter::RequestHeaders(_)
-        | ir::Filter::ResponseHeaders(_)
-        | ir::Filter::UrlRewrite(_)
-        | ir::Filter::Cors(_) => None,
-    })
 }
 
 /// In millionths, rounded: Envoy has three denominators.

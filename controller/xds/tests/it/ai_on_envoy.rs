@@ -126,16 +126,16 @@ async fn a_refusal_falls_back_with_one_more_stream_that_knows_the_backend_and_th
     let running = Running::start(vec![Some(local(a)), Some(local(b))]).await;
     let answer: Value = running.chat(0).send().await.unwrap().json().await.unwrap();
     assert_eq!(answer["upstream"], "b");
-    assert_eq!(answer["body"], "translated for default/llm/0/1");
+    assert_eq!(answer["body"], "translated for ai/default/llm/0/1");
     assert_eq!(
         header(&answer, "authorization"),
-        Some("Bearer default/llm/0/1")
+        Some("Bearer ai/default/llm/0/1")
     );
     let retries = running.engine.retries();
     assert_eq!(retries.len(), 1, "{retries:?}");
     assert_eq!(
         retries[0].picked.as_deref(),
-        Some("default/llm/0/1"),
+        Some("ai/default/llm/0/1"),
         "{}",
         retries[0].attributes
     );
@@ -153,9 +153,9 @@ async fn without_an_address_of_the_pinned_provider_the_first_attempt_is_translat
     // Not the first provider's.
     assert_eq!(
         header(&answer, "authorization"),
-        Some("Bearer default/llm/0/1")
+        Some("Bearer ai/default/llm/0/1")
     );
-    assert_eq!(answer["body"], "translated for default/llm/0/1");
+    assert_eq!(answer["body"], "translated for ai/default/llm/0/1");
     let retries = running.engine.retries();
     assert_eq!(retries.len(), 1);
     assert_eq!(retries[0].headers["x-envoy-attempt-count"], "1");
@@ -178,8 +178,8 @@ async fn each_further_attempt_goes_to_the_next_backend() {
     assert_eq!(
         picked,
         [
-            Some("default/llm/0/0".to_string()),
-            Some("default/llm/0/2".to_string())
+            Some("ai/default/llm/0/0".to_string()),
+            Some("ai/default/llm/0/2".to_string())
         ]
     );
 }

@@ -171,6 +171,30 @@ fn what_has_not_changed_is_shared() {
 }
 
 #[test]
+fn rules_of_one_prefix_share_a_route_and_rules_of_equal_clusters_share_those() {
+    let shared = |id: &str| {
+        let mut rule = ai_rule(id, vec![Some(local(1)), Some(local(2))]);
+        rule.cluster_prefix = Some("ai/times/".to_string());
+        for (place, backend) in rule.rule.backends.iter_mut().enumerate() {
+            backend.cluster = format!("ai/times/web@content/{place}");
+        }
+        rule
+    };
+    let rules = vec![shared("a/0"), shared("b/0"), ai_rule("c/0", vec![Some(local(3))])];
+    let hosts = vec![host("*", Vec::new(), rules)];
+    let resources = build(&gateway(vec![listener(80, hosts)]), &options());
+    let clusters = resources.clusters.keys().filter(|name| name.starts_with("ai/"));
+    assert_eq!(
+        Vec::from_iter(clusters),
+        ["ai/c/0/0", "ai/times/web@content/0", "ai/times/web@content/1"]
+    );
+    let routes = resources.routes.values().next().unwrap();
+    let names = routes.virtual_hosts[0].routes.iter().map(|route| route.name.as_str());
+    let pinned = names.filter(|name| ["ai/times", "ai/a/0", "ai/b/0", "ai/c/0"].contains(name));
+    assert_eq!(Vec::from_iter(pinned), ["ai/times", "ai/c/0"]);
+}
+
+#[test]
 fn fallback_order_is_priority_then_weight_then_as_written() {
     let mut rule = ai_rule("r", [1, 2, 3, 4].map(|port| Some(local(port))).into());
     for (backend, (priority, weight)) in

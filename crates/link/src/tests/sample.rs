@@ -23,6 +23,7 @@ fn name() -> impl Strategy<Value = String> + Clone {
 
 pub(crate) fn route(name: &str, host: &str) -> HttpRoute {
     let destination = Destination {
+        name: String::new(),
         endpoints: vec![Endpoint {
             host: Host::Dns(host.to_string()),
             port: 8080,
@@ -96,6 +97,7 @@ pub(crate) fn rule(id: &str, key: &str) -> AiRule {
             backoff_max_ms: 10,
         },
         rate_limits: None,
+        cluster_prefix: None,
     }
 }
 

@@ -57,15 +57,15 @@ impl Exchange {
         }
     }
 
-    /// The proxy is about to try `backend_id` (a retry, or a first attempt that it sent elsewhere
-    /// than planned): makes the original request ready for it.
-    pub fn on_attempt(&mut self, backend_id: &str, now_ms: u64) -> Step {
+    /// The proxy is about to try the backend with this cluster (a retry, or a first attempt that it
+    /// sent elsewhere than planned): makes the original request ready for it.
+    pub fn on_attempt(&mut self, cluster: &str, now_ms: u64) -> Step {
         let health = std::sync::Arc::clone(&self.input.health);
         let Some(chat) = &mut self.chat else {
             return self.refuse(Reply::internal("an attempt without a request"));
         };
         let rule = std::sync::Arc::clone(&chat.rule);
-        let Some(index) = rule.backends.iter().position(|b| b.id == backend_id) else {
+        let Some(index) = rule.backends.iter().position(|b| b.cluster == cluster) else {
             return self.refuse(Reply::internal("an attempt at a backend of another rule"));
         };
         if let Some(failed) = rule.backends.get(chat.backend) {

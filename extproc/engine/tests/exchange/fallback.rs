@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::host::{self, Host, bundle, forward, hello, reply, set};
 
-const SECOND: &str = "default/llm/0/1";
+const SECOND: &str = "ai/default/llm/0/1";
 
 #[test]
 fn a_retry_is_translated_from_the_clients_request_for_the_next_provider() {
@@ -32,7 +32,7 @@ fn a_retry_at_the_first_provider_sends_the_whole_request_again() {
     let host = Host::new(&bundle(100_000));
     let mut exchange = host.exchange();
     forward(host.chat(&mut exchange, Some("sk-alice"), &hello()));
-    let step = exchange.on_attempt("default/llm/0/0", 0);
+    let step = exchange.on_attempt("ai/default/llm/0/0", 0);
     let retry = forward(host.drive(&mut exchange, step));
     assert_eq!(set(&retry, ":path"), Some("/v1/chat/completions"));
     assert_eq!(retry.body.unwrap(), hello().to_string());

@@ -225,7 +225,7 @@ fn a_fallback_is_held_by_the_price_of_its_own_model() {
     let mut exchange = host.exchange();
     forward(host.chat(&mut exchange, Some("sk-alice"), &hello()));
     let before = host.state(ID, "user:default/alice", limit).held;
-    let step = exchange.on_attempt("default/llm/0/1", 0);
+    let step = exchange.on_attempt("ai/default/llm/0/1", 0);
     assert!(matches!(step, Step::Raise(_)), "{step:?}");
     forward(host.drive(&mut exchange, step));
     let after = host.state(ID, "user:default/alice", limit).held;

@@ -9,7 +9,7 @@ use tollgate_engine::Step;
 use crate::host::{self, End, Headers, Host, forward, hello, reply};
 
 const LIMIT: u64 = 100_000;
-const SECOND: &str = "default/llm/0/1";
+const SECOND: &str = "ai/default/llm/0/1";
 
 fn of(subject: Subject) -> Bundle {
     host::with_rule(

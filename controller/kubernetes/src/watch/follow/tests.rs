@@ -99,10 +99,19 @@ async fn change_becomes_a_snapshot_and_the_same_again_does_not() {
 #[test]
 fn snapshot_is_due_when_a_burst_is_over_or_has_lasted_long() {
     let now = Instant::now();
-    let mut due = Due::new(now);
+    let mut due = Due::new(now, Some(now));
     assert_eq!(due.at(), now + QUIET);
     due.again(now + QUIET);
     assert_eq!(due.at(), now + QUIET * 2);
     due.again(now + LATEST);
     assert_eq!(due.at(), now + LATEST);
+}
+
+#[test]
+fn change_that_comes_alone_is_due_at_once_and_one_soon_after_another_waits_for_more() {
+    let before = Instant::now();
+    let alone = Due::new(before + LATEST, Some(before));
+    assert_eq!(alone.at(), before + LATEST);
+    let soon = before + LATEST / 2;
+    assert_eq!(Due::new(soon, Some(before)).at(), soon + QUIET);
 }

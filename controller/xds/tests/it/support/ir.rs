@@ -92,6 +92,7 @@ pub(crate) fn named(name: &str, port: u16) -> ir::Destination {
 
 pub(crate) fn destination(host: ir::Host, port: u16) -> ir::Destination {
     ir::Destination {
+        name: String::new(),
         endpoints: vec![ir::Endpoint {
             host,
             port,
@@ -153,6 +154,7 @@ pub(crate) fn ai_rule(id: &str, destinations: Vec<Option<ir::Destination>>) -> i
         },
         destinations,
         rate_limits: None,
+        cluster_prefix: None,
         timeouts: ir::Timeouts {
             request_ms: Some(60_000),
             attempt_ms: Some(10_000),

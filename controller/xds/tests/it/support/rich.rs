@@ -117,6 +117,7 @@ fn weights() -> ir::HttpRoute {
         ir::TrustedCa::Insecure,
     );
     let draining = ir::Destination {
+        name: String::new(),
         endpoints: vec![ir::Endpoint {
             host: ir::Host::Ip(crate::support::ir::LOOPBACK),
             port: 8081,
