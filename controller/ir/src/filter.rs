@@ -17,6 +17,42 @@ pub enum Filter {
     Mirror(Mirror),
     /// Lets scripts of other origins ask.
     Cors(Cors),
+    /// Asks a service whether the request may pass.
+    ExternalAuth(Box<ExternalAuth>),
+}
+
+/// Who is asked whether a request may pass. Without an answer it may not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExternalAuth {
+    /// `httproute/namespace/name/rule/i/auth/k`; in a proxy the name of its cluster.
+    pub name: String,
+    /// Where it is.
+    pub destination: Destination,
+    /// What it speaks.
+    pub protocol: AuthProtocol,
+    /// Longest body, in bytes, that is sent along; a longer one is refused with 413. 0: no body is
+    /// sent, whatever its length.
+    pub body_bytes_max: u32,
+}
+
+/// What a service speaks that decides about requests. Names of headers are lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AuthProtocol {
+    /// `envoy.service.auth.v3.Authorization`
+    Grpc {
+        /// Headers of the request that it is told; empty: all.
+        headers: Vec<String>,
+    },
+    /// HTTP with the request's method and path: 200 lets it pass, anything else is the answer.
+    Http {
+        /// Stands before the request's path.
+        path_prefix: String,
+        /// Headers of the request that it is told beside host, content-length and authorization.
+        headers: Vec<String>,
+        /// Headers of its answer that go on with the request; empty: all but those that describe
+        /// the answer itself.
+        answer_headers: Vec<String>,
+    },
 }
 
 /// Where copies of requests go.
@@ -110,6 +146,19 @@ impl Filter {
             Self::RequestHeaders(_)
             | Self::ResponseHeaders(_)
             | Self::UrlRewrite(_)
+            | Self::Cors(_)
+            | Self::ExternalAuth(_) => None,
+        }
+    }
+
+    /// The service that it asks.
+    pub fn external_auth(&self) -> Option<&ExternalAuth> {
+        match self {
+            Self::ExternalAuth(auth) => Some(auth),
+            Self::RequestHeaders(_)
+            | Self::ResponseHeaders(_)
+            | Self::UrlRewrite(_)
+            | Self::Mirror(_)
             | Self::Cors(_) => None,
         }
     }

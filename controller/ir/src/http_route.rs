@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Destination, Filter, Mirror, RateLimits, Redirect};
+use crate::{Destination, ExternalAuth, Filter, Mirror, RateLimits, Redirect};
 
 /// One match of one rule of a route, on one virtual host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -178,38 +178,50 @@ pub enum RetryTrigger {
 // === impl HttpRoute ===
 
 impl HttpRoute {
-    /// Where it sends requests and copies of them, by the names of clusters.
+    /// Where it sends requests, copies of them, and questions about them, by the names of clusters.
     pub fn destinations(&self) -> impl Iterator<Item = (&str, &Destination)> {
         let (backends, filters) = match &self.action {
             HttpAction::Forward(backends) => (backends.as_slice(), self.filters.as_slice()),
-            HttpAction::Fail { .. } | HttpAction::Redirect(_) => ([].as_slice(), [].as_slice()),
+            HttpAction::Redirect(_) => ([].as_slice(), self.filters.as_slice()),
+            HttpAction::Fail { .. } => ([].as_slice(), [].as_slice()),
         };
         let backends = backends.iter().filter_map(|backend| {
             let destination = backend.destination.as_ref().ok()?;
             Some((backend.name.as_str(), destination))
         });
         let mirrors = filters.iter().filter_map(Filter::mirror);
-        backends.chain(mirrors.map(|it| (it.name.as_str(), &it.destination)))
+        let mirrors = mirrors.map(|it| (it.name.as_str(), &it.destination));
+        let auth = filters.iter().filter_map(Filter::external_auth);
+        let auth = auth.map(|it| (it.name.as_str(), &it.destination));
+        backends.chain(mirrors).chain(auth)
     }
 
     /// The same, to change it.
     pub fn destinations_mut(&mut self) -> impl Iterator<Item = (&mut String, &mut Destination)> {
         let (backends, filters) = match &mut self.action {
             HttpAction::Forward(backends) => (backends.as_mut_slice(), self.filters.as_mut_slice()),
-            HttpAction::Fail { .. } | HttpAction::Redirect(_) => {
-                ([].as_mut_slice(), [].as_mut_slice())
-            }
+            HttpAction::Redirect(_) => ([].as_mut_slice(), self.filters.as_mut_slice()),
+            HttpAction::Fail { .. } => ([].as_mut_slice(), [].as_mut_slice()),
         };
         let backends = backends.iter_mut().filter_map(|backend| {
             let destination = backend.destination.as_mut().ok()?;
             Some((&mut backend.name, destination))
         });
-        let mirrors = filters.iter_mut().filter_map(|filter| match filter {
+        let filters = filters.iter_mut().filter_map(|filter| match filter {
             Filter::Mirror(Mirror {
                 name, destination, ..
             }) => Some((name, destination)),
-            _ => None,
+            Filter::ExternalAuth(auth) => {
+                let ExternalAuth {
+                    name, destination, ..
+                } = &mut **auth;
+                Some((name, destination))
+            }
+            Filter::RequestHeaders(_)
+            | Filter::ResponseHeaders(_)
+            | Filter::UrlRewrite(_)
+            | Filter::Cors(_) => None,
         });
-        backends.chain(mirrors)
+        backends.chain(filters)
     }
 }

@@ -25,7 +25,8 @@ pub use destination::{
     Destination, Endpoint, Host, SubjectAltName, TrustedCa, UpstreamProtocol, UpstreamTls,
 };
 pub use filter::{
-    Cors, Filter, Fraction, HeaderModifier, Mirror, PathRewrite, Redirect, UrlRewrite,
+    AuthProtocol, Cors, ExternalAuth, Filter, Fraction, HeaderModifier, Mirror, PathRewrite,
+    Redirect, UrlRewrite,
 };
 pub use http_route::{
     HeaderMatch, HttpAction, HttpMatch, HttpRoute, InvalidBackend, PathMatch, QueryMatch, Retry,

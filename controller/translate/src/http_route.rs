@@ -5,6 +5,7 @@
 mod backends;
 mod cors;
 mod draft;
+mod external_auth;
 mod filters;
 mod header_modifier;
 mod matches;

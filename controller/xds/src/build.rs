@@ -12,6 +12,7 @@ mod cors;
 mod downstream_tls;
 mod endpoint;
 mod ext_proc;
+mod external_auth;
 mod header_filter;
 mod http_manager;
 mod http_match;

@@ -39,6 +39,8 @@ pub use pb::envoy::extensions::common::matching::v3 as matching;
 pub use pb::envoy::extensions::filters::common::matcher::action::v3 as matcher_action;
 /// Cross-origin requests: the filter.
 pub use pb::envoy::extensions::filters::http::cors::v3 as cors_filter;
+/// Asking somebody whether a request may pass: the filter.
+pub use pb::envoy::extensions::filters::http::ext_authz::v3 as ext_authz_filter;
 /// External processing: the filter. The service is [`ext_proc`].
 pub use pb::envoy::extensions::filters::http::ext_proc::v3 as ext_proc_filter;
 /// Header mutation: the filter.
@@ -100,6 +102,8 @@ pub use pb::xds::r#type::v3 as xds_type;
 
 /// Rate limiting: descriptors.
 pub use pb::envoy::extensions::common::ratelimit::v3 as ratelimit_descriptor;
+/// Whether a request may pass: the service. The filter is [`ext_authz_filter`].
+pub use pb::envoy::service::auth::v3 as ext_authz;
 /// xDS: the aggregated discovery service.
 pub use pb::envoy::service::discovery::v3 as discovery;
 /// External processing: the service. The filter is [`ext_proc_filter`].

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tollgate_ir::{Filter, HttpMatch, PathMatch, PathRewrite, Redirect};
 
+use super::external_auth::{self, Failure};
 use super::mirror::{self, Outcome};
 use super::{RuleSite, cors, header_modifier, rewrite};
 use crate::k8s::http;
@@ -32,8 +33,23 @@ pub(super) fn of_rule(
     let mut translated = RuleFilters::default();
     for (index, filter) in filters.iter().enumerate() {
         let field = site.field(&format!("filters[{index}]"));
-        let outcome = match (&filter.r#type, &filter.request_mirror) {
-            (Kind::RequestMirror, Some(mirror)) => {
+        let outcome = match (
+            &filter.r#type,
+            &filter.request_mirror,
+            &filter.external_auth,
+        ) {
+            (Kind::ExternalAuth, _, Some(auth)) => {
+                let written = (auth, format!("{field}.externalAuth"));
+                match external_auth::translate(site, index, (written.0, &written.1)) {
+                    Ok(filter) => Ok(Some(Translated::Filter(filter))),
+                    Err(Failure::Invalid(problem)) => Err(problem),
+                    Err(Failure::Unresolved(problem)) => {
+                        translated.ref_problems.push(problem.clone());
+                        Err(problem)
+                    }
+                }
+            }
+            (Kind::RequestMirror, Some(mirror), _) => {
                 let written = (mirror, format!("{field}.requestMirror"));
                 mirror::translate(site, index, (written.0, &written.1)).map(|outcome| match outcome
                 {
@@ -78,6 +94,7 @@ pub(super) fn of_backend(
         match filter.r#type {
             Kind::RequestMirror => return Err(unfit("RequestMirror")),
             Kind::Cors => return Err(unfit("CORS")),
+            Kind::ExternalAuth => return Err(unfit("ExternalAuth")),
             _ => {}
         }
         match translate(&filter, &field)? {
@@ -133,8 +150,9 @@ fn translate(filter: &RuleFilter, field: &str) -> Result<Translated, Problem> {
                 &format!("{field}.cors"),
             )?))
         }
-        // With its part it was taken before.
+        // With their parts they were taken before.
         Kind::RequestMirror => return Err(missing("requestMirror")),
+        Kind::ExternalAuth => return Err(missing("externalAuth")),
         Kind::ExtensionRef => {
             let written = filter.extension_ref.as_ref();
             let written = written.ok_or_else(|| missing("extensionRef"))?;
@@ -144,7 +162,6 @@ fn translate(filter: &RuleFilter, field: &str) -> Result<Translated, Problem> {
             );
             return Err(unsupported(&format!("ExtensionRef to {what}"), field));
         }
-        Kind::ExternalAuth => return Err(unsupported("ExternalAuth", field)),
     };
     Ok(translated)
 }
@@ -164,6 +181,7 @@ fn repeated(site: RuleSite<'_>, filters: &[RuleFilter]) -> Option<Problem> {
         (Kind::RequestRedirect, "RequestRedirect"),
         (Kind::UrlRewrite, "URLRewrite"),
         (Kind::Cors, "CORS"),
+        (Kind::ExternalAuth, "ExternalAuth"),
     ];
     let count = |kind: &Kind| filters.iter().filter(|it| it.r#type == *kind).count();
     let (_, name) = kinds.into_iter().find(|(kind, _)| count(kind) > 1)?;
@@ -190,7 +208,8 @@ fn incompatible(
         Filter::RequestHeaders(_)
         | Filter::ResponseHeaders(_)
         | Filter::Mirror(_)
-        | Filter::Cors(_) => None,
+        | Filter::Cors(_)
+        | Filter::ExternalAuth(_) => None,
     });
     let redirect = translated.redirect.as_ref();
     if redirect.is_some() && rewrite.is_some() {

@@ -32,7 +32,7 @@ pub(super) fn translate(
 
 /// Envoy refuses to change `host` and pseudo headers this way, and with it the whole
 /// configuration.
-fn header_name(name: &str, field: &str) -> Result<String, Problem> {
+pub(super) fn header_name(name: &str, field: &str) -> Result<String, Problem> {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if !name.is_empty() && name.bytes().all(token) && !name.eq_ignore_ascii_case("host") {
         return Ok(name.to_ascii_lowercase());

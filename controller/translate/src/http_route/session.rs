@@ -40,7 +40,9 @@ pub(crate) fn translate(
         ),
     };
     let permanent = Some(&HttpRouteRulesSessionPersistenceCookieConfigLifetimeType::Permanent);
-    let lifetime = cookie_config.as_ref().and_then(|it| it.lifetime_type.as_ref());
+    let lifetime = cookie_config
+        .as_ref()
+        .and_then(|it| it.lifetime_type.as_ref());
     let is_permanent = lifetime == permanent;
     let session = match r#type.as_ref().unwrap_or(&Kind::Cookie) {
         Kind::Cookie if is_permanent => {

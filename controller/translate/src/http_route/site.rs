@@ -100,6 +100,11 @@ impl<'a> RuleSite<'a> {
         self.name("mirror", position)
     }
 
+    /// Name of the cluster of the service that the filter asks.
+    pub(crate) fn auth_name(&self, position: usize) -> String {
+        self.name("auth", position)
+    }
+
     fn name(&self, part: &str, position: usize) -> String {
         let prefix = self.route_type.prefix();
         names::route_part((prefix, self.route), self.rule, (part, position))

@@ -39,7 +39,8 @@ fn of_filters(filters: &[ir::Filter]) -> Option<&ir::Cors> {
         ir::Filter::RequestHeaders(_)
         | ir::Filter::ResponseHeaders(_)
         | ir::Filter::UrlRewrite(_)
-        | ir::Filter::Mirror(_) => None,
+        | ir::Filter::Mirror(_)
+        | ir::Filter::ExternalAuth(_) => None,
     })
 }
 

@@ -31,7 +31,10 @@ pub(super) fn build_changes(filters: &[ir::Filter]) -> HeaderChanges {
                 modifier,
             ),
             // See `rewrite`, `mirror` and `cors`.
-            ir::Filter::UrlRewrite(_) | ir::Filter::Mirror(_) | ir::Filter::Cors(_) => {}
+            ir::Filter::UrlRewrite(_)
+            | ir::Filter::Mirror(_)
+            | ir::Filter::Cors(_)
+            | ir::Filter::ExternalAuth(_) => {}
         }
     }
     changes

@@ -11,7 +11,7 @@ use envoy::listener::{Filter, filter};
 use envoy::mutation::{HeaderMutation, header_mutation};
 
 use super::value::{ads, duration_ms, prefix, uint32, yes};
-use super::{BuildOptions, cors, ext_proc, local_reply, names, rate_limit, session};
+use super::{BuildOptions, cors, ext_proc, external_auth, local_reply, names, rate_limit, session};
 
 /// How long a stream may be silent in both directions. Routes can say otherwise.
 const STREAM_IDLE_MS: u64 = 300_000;
@@ -152,6 +152,7 @@ fn build_filters(http: &ir::HttpTraffic, options: &BuildOptions) -> Vec<HttpFilt
     };
     // First: a preflight is answered before anything is counted or checked.
     let mut filters = vec![cors::build_filter()];
+    filters.extend(external_auth::build_filters(http));
     if has_ai(http) {
         filters.push(HttpFilter {
             name: names::EXT_PROC_FILTER.to_string(),

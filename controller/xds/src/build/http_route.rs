@@ -11,7 +11,8 @@ use envoy::route::{
 use super::http_manager::Scheme;
 use super::value::{duration_ms, filter_configs, uint32};
 use super::{
-    cors, header_filter, http_match, mirror, names, rate_limit, redirect, retry, rewrite, session,
+    cors, external_auth, header_filter, http_match, mirror, names, rate_limit, redirect, retry,
+    rewrite, session,
 };
 
 /// Renders a route of a port that clients know by this number. Two where preflights for it come
@@ -58,7 +59,9 @@ fn build_http_route(route: &ir::HttpRoute, client_side: (u16, Scheme)) -> Route 
             rate_limit::build_route(rate_limits.as_ref())
                 .into_iter()
                 .chain(cors::build_route(filters))
-                .chain(session::build_route(route)),
+                .chain(session::build_route(route))
+                .map(|(name, config)| (name.to_string(), config))
+                .chain(external_auth::build_route(filters)),
         ),
         ..Route::default()
     }

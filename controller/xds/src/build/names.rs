@@ -25,6 +25,10 @@ pub(super) const LOCAL_RATE_LIMIT_FILTER: &str = "envoy.filters.http.local_ratel
 /// The filter for cross-origin requests; the key of its per-route configuration.
 pub(super) const CORS_FILTER: &str = "envoy.filters.http.cors";
 
+/// The filters that ask whether a request may pass; behind it stands a hash of how one asks. The key of
+/// their per-route configuration.
+pub(super) const EXTERNAL_AUTH_FILTER: &str = "envoy.filters.http.ext_authz";
+
 /// The filter for sessions; the key of its per-route configuration.
 pub(super) const SESSION_FILTER: &str = "envoy.filters.http.stateful_session";
 

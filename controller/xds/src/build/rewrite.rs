@@ -40,6 +40,7 @@ fn rewrites(filters: &[ir::Filter]) -> impl Iterator<Item = &ir::UrlRewrite> {
         ir::Filter::RequestHeaders(_)
         | ir::Filter::ResponseHeaders(_)
         | ir::Filter::Mirror(_)
+        | ir::Filter::ExternalAuth(_)
         | ir::Filter::Cors(_) => None,
     })
 }

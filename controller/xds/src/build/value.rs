@@ -74,13 +74,16 @@ pub(super) fn single_field(key: &str, text: &str) -> Struct {
 /// in which the map gives them, and the version of a resource is a hash of its encoding. The order
 /// of a map depends on the seed that it was made with, so one with a fitting seed is looked for.
 pub(super) fn filter_configs(
-    configs: impl IntoIterator<Item = (&'static str, Any)>,
+    configs: impl IntoIterator<Item = (impl Into<String>, Any)>,
 ) -> HashMap<String, Any> {
-    let configs: BTreeMap<&str, Any> = configs.into_iter().collect();
+    let configs = configs.into_iter();
+    let configs: BTreeMap<String, Any> = configs
+        .map(|(name, config)| (name.into(), config))
+        .collect();
     loop {
         let map: HashMap<String, Any> = configs
             .iter()
-            .map(|(name, config)| ((*name).to_string(), config.clone()))
+            .map(|(name, config)| (name.clone(), config.clone()))
             .collect();
         if map.keys().is_sorted() {
             return map;

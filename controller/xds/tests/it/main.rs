@@ -10,6 +10,7 @@
 
 mod accepted_by_envoy;
 mod ai_on_envoy;
+mod external_auth_on_envoy;
 mod filters_on_envoy;
 mod golden;
 mod http_on_envoy;
