@@ -166,7 +166,21 @@ fn filtered() -> ir::HttpRoute {
             allow_credentials: true,
             max_age_s: Some(600),
         }),
+        ir::Filter::ExternalAuth(Box::new(ir::ExternalAuth {
+            name: "b/auth".to_string(),
+            destination: local(8082),
+            protocol: ir::AuthProtocol::Http {
+                path_prefix: "/check".to_string(),
+                headers: vec!["x-a".to_string()],
+                answer_headers: vec!["x-b".to_string()],
+            },
+            body_bytes_max: 1024,
+        })),
     ];
+    route.session = Some(ir::Session::Cookie {
+        name: "stay".to_string(),
+        lifetime_ms: Some(60_000),
+    });
     route
 }
 
