@@ -180,16 +180,30 @@ fn rules_of_one_prefix_share_a_route_and_rules_of_equal_clusters_share_those() {
         }
         rule
     };
-    let rules = vec![shared("a/0"), shared("b/0"), ai_rule("c/0", vec![Some(local(3))])];
+    let rules = vec![
+        shared("a/0"),
+        shared("b/0"),
+        ai_rule("c/0", vec![Some(local(3))]),
+    ];
     let hosts = vec![host("*", Vec::new(), rules)];
     let resources = build(&gateway(vec![listener(80, hosts)]), &options());
-    let clusters = resources.clusters.keys().filter(|name| name.starts_with("ai/"));
+    let clusters = resources
+        .clusters
+        .keys()
+        .filter(|name| name.starts_with("ai/"));
     assert_eq!(
         Vec::from_iter(clusters),
-        ["ai/c/0/0", "ai/times/web@content/0", "ai/times/web@content/1"]
+        [
+            "ai/c/0/0",
+            "ai/times/web@content/0",
+            "ai/times/web@content/1"
+        ]
     );
     let routes = resources.routes.values().next().unwrap();
-    let names = routes.virtual_hosts[0].routes.iter().map(|route| route.name.as_str());
+    let names = routes.virtual_hosts[0]
+        .routes
+        .iter()
+        .map(|route| route.name.as_str());
     let pinned = names.filter(|name| ["ai/times", "ai/a/0", "ai/b/0", "ai/c/0"].contains(name));
     assert_eq!(Vec::from_iter(pinned), ["ai/times", "ai/c/0"]);
 }
