@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod map;
 mod piece;
 mod server;
 mod settings;

@@ -169,17 +169,6 @@ impl Piece<'_> {
 
 // === impl Key ===
 
-impl Key<'_> {
-    /// A copy that borrows nothing.
-    pub(crate) fn to_static(&self) -> Key<'static> {
-        Key {
-            kind: self.kind,
-            scope: Cow::Owned(self.scope.to_string()),
-            name: Cow::Owned(self.name.to_string()),
-        }
-    }
-}
-
 impl std::fmt::Display for Key<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { kind, scope, name } = self;

@@ -1,11 +1,12 @@
 //! A gateway with its settings and the version of both: what is published, sent and followed.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use tollgate_ir::Gateway;
 
 use crate::{
     ApplyError, ProxySettings,
+    map::HashMap,
     piece::{Flat, Key, assemble},
     update::{self, Changes, RemovedPiece, SetPiece, Update},
     version::{PieceDigest, Version, VersionHash, piece_digest},
@@ -19,8 +20,8 @@ pub struct Snapshot {
     /// What they are told beside it.
     pub settings: Arc<ProxySettings>,
     version: Version,
-    /// Of each piece, so that a change costs only its own.
-    digests: HashMap<Key<'static>, PieceDigest>,
+    /// Of each piece in the order of the walk, so that a change costs only its own.
+    digests: Vec<PieceDigest>,
 }
 
 // === impl Snapshot ===
@@ -76,9 +77,16 @@ impl Snapshot {
         let old = base.map(|it| Flat::new(&it.gateway, &it.settings));
         let old = old.unwrap_or_default();
         let new = Flat::new(&gateway, &settings);
-        let mut update = to_update(&update::changes(&old, &new))?;
-        let mut digests = base.map(|it| it.digests.clone()).unwrap_or_default();
-        redigest(&mut digests, &update);
+        let changes = update::changes(&old, &new);
+        let mut update = to_update(&changes)?;
+        let mut written = update.set.iter().map(|it| piece_digest(&it.json));
+        let known = base.map(|it| it.digests.as_slice()).unwrap_or_default();
+        let digest = |kept: &Option<usize>| match kept {
+            Some(at) => known.get(*at).copied(),
+            None => written.next(),
+        };
+        let digests = changes.kept.iter().map(digest);
+        let digests: Vec<PieceDigest> = digests.map(Option::unwrap_or_default).collect();
         let version = version_of(&new, &digests);
         update.version = version.to_string();
         update.base = base.map(|it| it.version.to_string()).unwrap_or_default();
@@ -112,11 +120,19 @@ impl Snapshot {
             });
         }
         let flat = base.map(|it| Flat::new(&it.gateway, &it.settings));
-        let pieces = update::changed(flat.unwrap_or_default(), update)?;
+        let flat = flat.unwrap_or_default();
+        let known = base.map(|it| it.digests.as_slice()).unwrap_or_default();
+        let known = digests_by_key(&flat, known, update);
+        let pieces = update::changed(flat, update)?;
         let (gateway, settings) = assemble(pieces)?;
-        let mut digests = base.map(|it| it.digests.clone()).unwrap_or_default();
-        redigest(&mut digests, update);
-        let version = version_of(&Flat::new(&gateway, &settings), &digests);
+        let flat = Flat::new(&gateway, &settings);
+        // Where a piece has no digest the version fits nothing, so that a sender whose keys are
+        // not those of its pieces is found out.
+        let known: &HashMap<Key<'_>, PieceDigest> = &known;
+        let digests = flat.pieces().iter();
+        let digests = digests.map(|(key, _)| known.get(key).copied().unwrap_or_default());
+        let digests: Vec<PieceDigest> = digests.collect();
+        let version = version_of(&flat, &digests);
         if version != says {
             let result = version;
             return Err(ApplyError::OtherResult { result, says });
@@ -155,28 +171,31 @@ fn to_update(changes: &Changes<'_, '_>) -> serde_json::Result<Update> {
     })
 }
 
-/// Brings digests to what an update leads to.
-fn redigest(digests: &mut HashMap<Key<'static>, PieceDigest>, update: &Update) {
+/// The digests of what an update leads to; `known` are those of `flat`, in its order.
+fn digests_by_key<'a>(
+    flat: &Flat<'a>,
+    known: &[PieceDigest],
+    update: &'a Update,
+) -> HashMap<Key<'a>, PieceDigest> {
+    let keys = flat.pieces().iter().map(|(key, _)| key.clone());
+    let mut digests: HashMap<Key<'a>, PieceDigest> = keys.zip(known.iter().copied()).collect();
     for it in &update.remove {
         if let Ok(key) = update::key(it.kind, &it.scope, &it.name) {
-            digests.remove(&key.to_static());
+            digests.remove(&key);
         }
     }
     for it in &update.set {
         if let Ok(key) = update::key(it.kind, &it.scope, &it.name) {
-            digests.insert(key.to_static(), piece_digest(&it.json));
+            digests.insert(key, piece_digest(&it.json));
         }
     }
+    digests
 }
 
-/// Where a piece has no digest the version fits nothing, so that a sender whose keys are not those
-/// of its pieces is found out.
-fn version_of(flat: &Flat<'_>, digests: &HashMap<Key<'static>, PieceDigest>) -> Version {
+fn version_of(flat: &Flat<'_>, digests: &[PieceDigest]) -> Version {
     let mut hash = VersionHash::default();
-    let digests: &HashMap<Key<'_>, PieceDigest> = digests;
-    for (key, _) in flat.pieces() {
-        let digest = digests.get(key).copied().unwrap_or_default();
-        hash.add(key, &digest);
+    for ((key, _), digest) in flat.pieces().iter().zip(digests) {
+        hash.add(key, digest);
     }
     hash.version()
 }

@@ -19,7 +19,7 @@ pub(crate) struct Args {
     /// Gateways that are created, one after the other
     #[arg(long, default_value_t = 5)]
     pub(crate) gateways: usize,
-    /// Routes that are written at the same time
+    /// Routes that are written at the same time, where kubectl does not write
     #[arg(long, default_value_t = 8)]
     pub(crate) writers: usize,
 }

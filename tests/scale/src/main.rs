@@ -8,6 +8,7 @@
 
 mod args;
 mod controller;
+mod create;
 mod measure;
 mod probe;
 mod programmed;

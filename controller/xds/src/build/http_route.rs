@@ -122,18 +122,19 @@ fn build_forward(backends: &[ir::WeightedBackend]) -> RouteAction {
             _ => route_action::ClusterNotFoundResponseCode::InternalServerError,
         })
         .unwrap_or_default();
-    let clusters = backends
-        .iter()
-        .filter(|backend| backend.weight > 0)
-        .map(build_weight)
-        .collect();
+    let shares = || backends.iter().filter(|backend| backend.weight > 0);
+    let specifier = match Vec::from_iter(shares().take(2)).as_slice() {
+        // Half the work for Envoy, in the table and for each request.
+        [only] if only.destination.is_ok() && only.filters.is_empty() => {
+            route_action::ClusterSpecifier::Cluster(only.name.clone())
+        }
+        _ => route_action::ClusterSpecifier::WeightedClusters(WeightedCluster {
+            clusters: shares().map(build_weight).collect(),
+            ..WeightedCluster::default()
+        }),
+    };
     RouteAction {
-        cluster_specifier: Some(route_action::ClusterSpecifier::WeightedClusters(
-            WeightedCluster {
-                clusters,
-                ..WeightedCluster::default()
-            },
-        )),
+        cluster_specifier: Some(specifier),
         cluster_not_found_response_code: not_found.into(),
         ..RouteAction::default()
     }

@@ -1,6 +1,6 @@
 //! Putting a gateway together from its pieces.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::borrow::Cow;
 
 use tollgate_bundle::Consumer;
 use tollgate_ir::{
@@ -11,7 +11,7 @@ use super::{
     ActionHead, AiTraffic, ChainHead, HostHead, HttpHead, Key, Kind, ListKey, ListenerHead, Piece,
     TrafficHead,
 };
-use crate::{ApplyError, ProxySettings};
+use crate::{ApplyError, ProxySettings, map::HashMap};
 
 /// The contents of each scope, in order. What has been used is no longer there.
 struct Parts<'a>(HashMap<ListKey<'a>, Vec<(Cow<'a, str>, Piece<'a>)>>);
@@ -21,7 +21,7 @@ struct Parts<'a>(HashMap<ListKey<'a>, Vec<(Cow<'a, str>, Piece<'a>)>>);
 pub(crate) fn assemble(
     pieces: Vec<(Key<'_>, Piece<'_>)>,
 ) -> Result<(Gateway, ProxySettings), ApplyError> {
-    let mut parts = Parts(HashMap::new());
+    let mut parts = Parts(HashMap::default());
     for (Key { kind, scope, name }, piece) in pieces {
         let list = parts.0.entry(ListKey { kind, scope }).or_default();
         list.push((name, piece));

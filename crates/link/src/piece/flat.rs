@@ -1,9 +1,6 @@
 //! Taking a gateway apart: its pieces in the order of a walk, each under its key.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap, HashSet},
-};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use tollgate_bundle::Consumer;
 use tollgate_ir::{Gateway, HttpTraffic, Listener, TlsAction, TlsChain, Traffic, VirtualHost};
@@ -12,7 +9,10 @@ use super::{
     ActionHead, AiTraffic, ChainHead, HostHead, HttpHead, Key, Kind, ListenerHead, Piece,
     TrafficHead,
 };
-use crate::ProxySettings;
+use crate::{
+    ProxySettings,
+    map::{HashMap, HashSet},
+};
 
 /// All pieces of a gateway, borrowed from it.
 #[derive(Default)]
@@ -88,15 +88,22 @@ impl<'a> Flat<'a> {
         &self.pieces
     }
 
-    pub(crate) fn get(&self, key: &Key<'_>) -> Option<&Piece<'a>> {
+    pub(crate) fn contains(&self, key: &Key<'_>) -> bool {
+        let index: &HashMap<Key<'_>, usize> = &self.index;
+        index.contains_key(key)
+    }
+
+    /// Where this very piece stands.
+    pub(crate) fn place_of(&self, key: &Key<'_>, piece: &Piece<'_>) -> Option<usize> {
         let index: &HashMap<Key<'_>, usize> = &self.index;
         let at = *index.get(key)?;
-        self.pieces.get(at).map(|(_, piece)| piece)
+        let (_, own) = self.pieces.get(at)?;
+        (own == piece).then_some(at)
     }
 
     /// The pieces of each kind and scope by name, in their order.
     pub(crate) fn lists(&self) -> HashMap<ListKey<'a>, Vec<Cow<'a, str>>> {
-        let mut lists: HashMap<ListKey<'a>, Vec<Cow<'a, str>>> = HashMap::new();
+        let mut lists: HashMap<ListKey<'a>, Vec<Cow<'a, str>>> = HashMap::default();
         for (Key { kind, scope, name }, _) in &self.pieces {
             let (kind, scope) = (*kind, scope.clone());
             let list = lists.entry(ListKey { kind, scope }).or_default();

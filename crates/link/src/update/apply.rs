@@ -1,12 +1,10 @@
 //! Changing a gateway as an update says. Nothing is believed: what does not fit is refused.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-};
+use std::borrow::Cow;
 
 use super::{Splice, Update, key};
 use crate::{
+    map::{HashMap, HashSet},
     piece::{Flat, Key, ListKey, Piece},
     version::Version,
 };
@@ -80,7 +78,7 @@ pub(crate) fn changed<'a>(
 ) -> Result<Vec<(Key<'a>, Piece<'a>)>, ApplyError> {
     let mut lists = base.lists();
     let mut pieces: HashMap<Key<'a>, Piece<'a>> = base.into_pieces().into_iter().collect();
-    let mut shortened: HashSet<ListKey<'a>> = HashSet::new();
+    let mut shortened: HashSet<ListKey<'a>> = HashSet::default();
     for removed in &update.remove {
         let key = key(removed.kind, &removed.scope, &removed.name)?;
         if pieces.remove(&key).is_none() {
@@ -120,7 +118,7 @@ fn apply_order<'a>(
     lists: &mut HashMap<ListKey<'a>, Vec<Cow<'a, str>>>,
     order: &'a [Splice],
 ) -> Result<HashSet<Key<'a>>, ApplyError> {
-    let mut placed = HashSet::new();
+    let mut placed = HashSet::default();
     for splice in order {
         let list = ListKey::of(&key(splice.kind, &splice.scope, "")?);
         let names = lists.entry(list.clone()).or_default();

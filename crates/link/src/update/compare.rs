@@ -1,17 +1,18 @@
 //! What has changed between two gateways.
 
-use std::collections::{HashMap, HashSet};
-
 use super::{
     Splice,
     edit::{Edit, edits},
 };
+use crate::map::{HashMap, HashSet};
 use crate::piece::{Flat, Key, ListKey};
 
 /// What has changed between two gateways: `set` without versions yet.
 pub(crate) struct Changes<'n, 'o> {
     /// Indices into the new one's pieces.
     pub(crate) set: Vec<usize>,
+    /// For each of the new one's pieces its index in the old one, where it is the same there.
+    pub(crate) kept: Vec<Option<usize>>,
     pub(crate) remove: Vec<Key<'o>>,
     pub(crate) order: Vec<Splice>,
     pub(crate) new: &'n Flat<'n>,
@@ -19,19 +20,21 @@ pub(crate) struct Changes<'n, 'o> {
 
 /// Compares two gateways piece by piece.
 pub(crate) fn changes<'n, 'o>(old: &Flat<'o>, new: &'n Flat<'n>) -> Changes<'n, 'o> {
-    let set = new.pieces().iter().enumerate();
+    let pieces = new.pieces().iter();
+    let kept: Vec<Option<usize>> = pieces
+        .map(|(key, piece)| old.place_of(key, piece))
+        .collect();
+    let set = kept.iter().enumerate();
     let set = set
-        .filter(|(_, (key, piece))| old.get(key) != Some(piece))
+        .filter(|(_, kept)| kept.is_none())
         .map(|(at, _)| at)
         .collect();
-    let gone = old
-        .pieces()
-        .iter()
-        .filter(|(key, _)| new.get(key).is_none());
+    let gone = old.pieces().iter().filter(|(key, _)| !new.contains(key));
     let remove: Vec<Key<'o>> = gone.map(|(key, _)| key.clone()).collect();
     let order = order_changes(old, new, &remove);
     Changes {
         set,
+        kept,
         remove,
         order,
         new,
@@ -40,7 +43,7 @@ pub(crate) fn changes<'n, 'o>(old: &Flat<'o>, new: &'n Flat<'n>) -> Changes<'n, 
 
 fn order_changes(old: &Flat<'_>, new: &Flat<'_>, removed: &[Key<'_>]) -> Vec<Splice> {
     let removed: HashSet<&Key<'_>> = removed.iter().collect();
-    let mut before: HashMap<ListKey<'_>, Vec<&str>> = HashMap::new();
+    let mut before: HashMap<ListKey<'_>, Vec<&str>> = HashMap::default();
     for (key, _) in old
         .pieces()
         .iter()
@@ -48,7 +51,7 @@ fn order_changes(old: &Flat<'_>, new: &Flat<'_>, removed: &[Key<'_>]) -> Vec<Spl
     {
         before.entry(ListKey::of(key)).or_default().push(&key.name);
     }
-    let mut after: HashMap<ListKey<'_>, Vec<&str>> = HashMap::new();
+    let mut after: HashMap<ListKey<'_>, Vec<&str>> = HashMap::default();
     // In the order of the walk, so that the output is the same every time.
     let mut lists = Vec::new();
     for (key, _) in new.pieces() {

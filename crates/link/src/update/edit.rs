@@ -1,6 +1,6 @@
 //! The least that turns one order of names into another.
 
-use std::collections::HashMap;
+use crate::map::HashMap;
 
 /// At `at` of the list as it is by then, `delete` names are taken out and `insert` put in.
 #[derive(Debug, PartialEq, Eq)]
