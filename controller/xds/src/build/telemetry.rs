@@ -1,0 +1,93 @@
+//! What a gateway tells of its traffic, made once and put into every port: access logs, tracing,
+//! and the clusters of the services that both are sent to.
+
+mod access_log;
+mod detail;
+mod filter;
+mod format;
+mod tracing;
+
+use tollgate_envoy as envoy;
+use tollgate_ir as ir;
+
+use envoy::access_log::AccessLog;
+use envoy::core::{GrpcService, HeaderValue};
+use envoy::hcm::{RequestIdExtension, http_connection_manager::Tracing};
+
+use super::{BuildOptions, cluster, own_service};
+use crate::resources::BuiltCluster;
+use filter::Place;
+
+pub(super) use detail::apply as apply_detail;
+
+/// Parts for listeners.
+#[derive(Default)]
+pub(super) struct Telemetry {
+    /// Of the port itself.
+    pub(super) listener: Vec<AccessLog>,
+    /// Below HTTP.
+    pub(super) stream: Vec<AccessLog>,
+    /// Where there is no LLM traffic.
+    http: Vec<AccessLog>,
+    /// Where there is.
+    http_with_ai: Vec<AccessLog>,
+    pub(super) tracing: Option<Tracing>,
+    pub(super) request_id: Option<RequestIdExtension>,
+}
+
+// === impl Telemetry ===
+
+impl Telemetry {
+    /// The parts, from the settings.
+    pub(super) fn new(telemetry: &ir::Telemetry) -> Self {
+        // What is counted is said in clusters and virtual hosts: see `detail`.
+        let ir::Telemetry {
+            access_logs,
+            tracing,
+            request_id,
+            detail: _,
+        } = telemetry;
+        let at = |place| access_log::build_all(access_logs, place);
+        Self {
+            listener: at(Place::Listener),
+            stream: at(Place::Stream),
+            http: at(Place::Http),
+            http_with_ai: at(Place::HttpWithAi),
+            tracing: tracing.as_ref().map(tracing::build_tracing),
+            request_id: request_id.map(tracing::build_request_id),
+        }
+    }
+
+    /// The logs of requests.
+    pub(super) fn http(&self, has_ai: bool) -> Vec<AccessLog> {
+        match has_ai {
+            true => self.http_with_ai.clone(),
+            false => self.http.clone(),
+        }
+    }
+}
+
+/// The clusters of the services that telemetry is sent to.
+pub(super) fn build_clusters<'a>(
+    telemetry: &'a ir::Telemetry,
+    options: &'a BuildOptions,
+) -> impl Iterator<Item = BuiltCluster> + 'a {
+    telemetry.receivers().map(|receiver| {
+        cluster::build_http_cluster(&receiver.cluster, &receiver.destination, options)
+    })
+}
+
+/// The gRPC service that telemetry is sent to.
+fn build_grpc_service(receiver: &ir::Receiver) -> GrpcService {
+    let headers = receiver.headers.iter();
+    GrpcService {
+        initial_metadata: headers
+            .map(|(name, value)| HeaderValue {
+                key: name.clone(),
+                value: value.expose().clone(),
+                ..HeaderValue::default()
+            })
+            .collect(),
+        ..own_service::build_grpc_service(&receiver.cluster)
+    }
+}
