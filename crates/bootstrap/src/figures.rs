@@ -57,6 +57,10 @@ fn build_sink(sink: &ir::MetricSink) -> Value {
         .map(|(name, value)| json!({"key": name, "value": value.expose()}))
         .collect();
     let mut service = json!({"envoy_grpc": {"cluster_name": receiver.cluster}});
+    let mut hosts = receiver.destination.endpoints.iter().map(|it| &it.host);
+    if let Some(ir::Host::Dns(name)) = hosts.find(|it| matches!(it, ir::Host::Dns(_))) {
+        service["envoy_grpc"]["authority"] = json!(name);
+    }
     if !headers.is_empty() {
         service["initial_metadata"] = headers.into();
     }

@@ -71,11 +71,8 @@ pub use pb::envoy::extensions::filters::network::http_connection_manager::v3 as 
 pub use pb::envoy::extensions::filters::network::tcp_proxy::v3 as tcp_proxy;
 /// Datagrams to a cluster.
 pub use pb::envoy::extensions::filters::udp::udp_proxy::v3 as udp_proxy;
-/// Access logs' operators that are extensions.
-pub use pb::envoy::extensions::formatter::{
-    cel::v3 as cel_formatter, metadata::v3 as metadata_formatter,
-    req_without_query::v3 as req_without_query_formatter,
-};
+/// An operator of access logs that is an extension.
+pub use pb::envoy::extensions::formatter::req_without_query::v3 as req_without_query_formatter;
 /// Header mutation before routing.
 pub use pb::envoy::extensions::http::early_header_mutation::header_mutation::v3 as early_header_mutation;
 /// Sessions that a cookie names.

@@ -6,7 +6,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context;
-use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::timeout;
 use tollgate_ir as ir;
@@ -41,7 +40,7 @@ pub(crate) async fn write(
         }
         let tried = match bootstrap_of(options, candidate) {
             Ok(content) => {
-                put(&path, &content)?;
+                put(&path, &content.to_string())?;
                 accepts(binary, &path).await
             }
             Err(error) => Err(error.to_string()),
@@ -61,13 +60,12 @@ pub(crate) async fn write(
             }
         }
     }
-    put(&path, &bootstrap(options))?;
+    put(&path, &bootstrap(options).to_string())?;
     Ok((path, refused))
 }
 
-fn put(path: &Path, content: &Value) -> anyhow::Result<()> {
-    std::fs::write(path, content.to_string())
-        .with_context(|| format!("cannot write {}", path.display()))
+fn put(path: &Path, content: &str) -> anyhow::Result<()> {
+    std::fs::write(path, content).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Whether Envoy would start with the file; else its words.

@@ -11,10 +11,10 @@ use tollgate_envoy as envoy;
 use tollgate_ir as ir;
 
 use envoy::access_log::AccessLog;
-use envoy::core::{GrpcService, HeaderValue};
+use envoy::core::{GrpcService, HeaderValue, grpc_service};
 use envoy::hcm::{RequestIdExtension, http_connection_manager::Tracing};
 
-use super::{BuildOptions, cluster, own_service};
+use super::{BuildOptions, cluster};
 use crate::resources::BuiltCluster;
 use filter::Place;
 
@@ -88,6 +88,27 @@ fn build_grpc_service(receiver: &ir::Receiver) -> GrpcService {
                 ..HeaderValue::default()
             })
             .collect(),
-        ..own_service::build_grpc_service(&receiver.cluster)
+        target_specifier: Some(grpc_service::TargetSpecifier::EnvoyGrpc(
+            grpc_service::EnvoyGrpc {
+                cluster_name: receiver.cluster.clone(),
+                authority: authority(receiver).unwrap_or_default().to_string(),
+                ..grpc_service::EnvoyGrpc::default()
+            },
+        )),
+        ..GrpcService::default()
     }
+}
+
+/// The host name that the receiver is asked by; Envoy says the name of the cluster where it has
+/// none.
+fn authority(receiver: &ir::Receiver) -> Option<&str> {
+    let ir::Destination { endpoints, tls, .. } = &receiver.destination;
+    let verified = tls.iter().map(|tls| tls.sni.as_str());
+    let named = endpoints
+        .iter()
+        .filter_map(|endpoint| match &endpoint.host {
+            ir::Host::Dns(name) => Some(name.as_str()),
+            ir::Host::Ip(_) => None,
+        });
+    verified.chain(named).find(|name| !name.is_empty())
 }

@@ -54,7 +54,11 @@ fn keys_do_not_show_in_debug_texts() {
 #[test]
 fn telemetry() {
     let told = told::rich(&secure::printed_certificate(), ("/dev/stdout", 4317));
-    let routes = vec![route("web", prefix("/"), forward("web/backend/0", local(1)))];
+    let routes = vec![route(
+        "web",
+        prefix("/"),
+        forward("web/backend/0", local(1)),
+    )];
     let tcp = ir::Traffic::Tcp(stream("tcproute/default/t/rule/0", &[]));
     let gateway = ir::Gateway {
         telemetry: told.telemetry,

@@ -1,10 +1,13 @@
 //! Telemetry and bootstraps with real Envoy: what it takes is in effect, what it refuses stands
 //! aside and is told.
 
+use std::path::Path;
+use std::time::Duration;
+
 use serde_json::json;
 use tollgate_ir as ir;
 
-use super::{WAIT, free_port, refused, start, upstream};
+use super::{Running, WAIT, free_port, refused, start, upstream};
 use crate::Instead;
 use crate::piece::samples::{gateway, listener, route};
 
@@ -29,17 +32,21 @@ fn changed(change: serde_json::Value) -> ir::Bootstrap {
     }
 }
 
-async fn wait_for_line(path: &std::path::Path, line: &str) {
+/// Asks until there is a line of it: workers of Envoy's take a port over a moment after Envoy has
+/// acknowledged it.
+async fn logged(running: &Running, (port, target): (u16, &str), (file, line): (&Path, &str)) {
     let wait = async {
         loop {
-            let text = tokio::fs::read_to_string(path).await.unwrap_or_default();
+            assert_eq!(running.get(port, target).await.0, 200);
+            let text = tokio::fs::read_to_string(file).await.unwrap_or_default();
             if text.lines().any(|it| it == line) {
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(WAIT, wait).await.expect("a line");
+    let waited = tokio::time::timeout(WAIT, wait).await;
+    assert!(waited.is_ok(), "no line {line:?}");
 }
 
 #[tokio::test]
@@ -60,8 +67,7 @@ async fn access_log_that_envoy_refuses_stands_aside_and_the_others_are_written()
     assert_eq!(refused(&outcome), bad, "{outcome:?}");
     let error = &outcome.refused[0].error;
     assert!(error.contains("NO_SUCH_OPERATOR"), "{error}");
-    assert_eq!(running.get(port, "/x?1").await.0, 200);
-    wait_for_line(&file, "/x?1").await;
+    logged(&running, (port, "/x?1"), (&file, "/x?1")).await;
 
     // A new port is served although the log is still refused; a log that is mended is taken.
     let mut next = first.clone();
@@ -69,12 +75,10 @@ async fn access_log_that_envoy_refuses_stands_aside_and_the_others_are_written()
         .push(listener("81", other, vec![route("/y", a)]));
     let applied = running.apply(next.clone()).await;
     assert_eq!(refused(&applied), bad, "{applied:?}");
-    assert_eq!(running.get(other, "/y?2").await.0, 200);
-    wait_for_line(&file, "/y?2").await;
+    logged(&running, (other, "/y?2"), (&file, "/y?2")).await;
     next.telemetry.access_logs[1] = log("accesslog_file_1_0", path, "mended %REQ(:PATH)%");
     assert_eq!(running.apply(next).await.refused, []);
-    assert_eq!(running.get(port, "/x?3").await.0, 200);
-    wait_for_line(&file, "mended /x?3").await;
+    logged(&running, (port, "/x?3"), (&file, "mended /x?3")).await;
     running.plane.shutdown().await;
 }
 
@@ -92,8 +96,7 @@ async fn log_that_becomes_bad_is_kept_as_it_was() {
     let applied = running.apply(gateway).await;
     let expect = [("default/gateway/l", Instead::LastGood)];
     assert_eq!(refused(&applied), expect, "{applied:?}");
-    assert_eq!(running.get(port, "/x?1").await.0, 200);
-    wait_for_line(&file, "/x?1").await;
+    logged(&running, (port, "/x?1"), (&file, "/x?1")).await;
     running.plane.shutdown().await;
 }
 

@@ -15,7 +15,7 @@ use envoy::uuid_request_id::UuidRequestIdConfig;
 use envoy::well_known::{Any, BoolValue};
 
 use super::super::value::yes;
-use super::build_grpc_service;
+use super::{authority, build_grpc_service};
 
 /// Where Zipkin's API takes spans.
 const ZIPKIN_PATH: &str = "/api/v2/spans";
@@ -103,6 +103,7 @@ fn build_tracer(receiver: &ir::Receiver, tracer: &ir::Tracer) -> (&'static str, 
         } => {
             let config = ZipkinConfig {
                 collector_cluster: receiver.cluster.clone(),
+                collector_hostname: authority(receiver).unwrap_or_default().to_string(),
                 collector_endpoint: ZIPKIN_PATH.to_string(),
                 collector_endpoint_version: CollectorEndpointVersion::HttpJson.into(),
                 trace_id_128bit: *trace_id_bits == 128,

@@ -77,7 +77,7 @@ pub(crate) fn rich(certificate: &ir::Certificate, (path, port): (&str, u16)) -> 
         listener.set_port(port);
     }
     let fields = ["a", "b", "c"].map(|name| (name.to_string(), "%PROTOCOL%".to_string()));
-    let text = "%REQ_WITHOUT_QUERY(X:Y)% %METADATA(ROUTE:a)% %CEL(request.path)%";
+    let text = "%REQ_WITHOUT_QUERY(X?:PATH)% %METADATA(ROUTE:a)% %CEL(request.path)%";
     let mut listener = file_log(path, ir::LogFormat::Json(fields.clone().into()));
     listener.scope = ir::LogScope::Connections;
     let mut left_out = file_log(path, ir::LogFormat::Default);
