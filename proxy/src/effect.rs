@@ -224,7 +224,7 @@ impl Effect {
                 rejection,
             };
             (self.aside, verdict) = isolate(&mut self.stage, question).await;
-            }
+        }
         self.given_up = match &verdict {
             Verdict::Refused(rejection) => Some(rejection.version.clone()),
             Verdict::Accepted | Verdict::Unanswered => None,

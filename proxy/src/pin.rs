@@ -27,7 +27,11 @@ pub fn pin_clusters(gateway: &mut ir::Gateway) {
     let mut names = Names::default();
     for listener in &mut gateway.listeners {
         for host in listener.http_mut().flat_map(|http| &mut http.virtual_hosts) {
-            for (name, destination) in host.routes.iter_mut().flat_map(ir::HttpRoute::destinations_mut) {
+            for (name, destination) in host
+                .routes
+                .iter_mut()
+                .flat_map(ir::HttpRoute::destinations_mut)
+            {
                 names.give(name, destination, Usage::Http);
             }
             for rule in host.ai.iter_mut().flat_map(|ai| &mut ai.rules) {
@@ -86,8 +90,7 @@ impl Names {
         let Some(given) = self.0.get_mut(wanted) else {
             return;
         };
-        let is_it =
-            |it: &&Given| it.usage == usage && it.protocol == *protocol && it.tls == *tls;
+        let is_it = |it: &&Given| it.usage == usage && it.protocol == *protocol && it.tls == *tls;
         if let Some(known) = given.iter().find(is_it) {
             name.clone_from(&known.name);
             return;

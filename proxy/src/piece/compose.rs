@@ -1,5 +1,7 @@
 //! A gateway in which some pieces are not as they should be.
 
+mod telemetry;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
@@ -45,43 +47,8 @@ pub(crate) fn compose(base: &ir::Gateway, next: &ir::Gateway, forms: &Forms) -> 
         listeners,
         consumers: consumers.clone(),
         budgets: all_budgets,
-        telemetry: telemetry_of((&base.telemetry, telemetry), forms),
+        telemetry: telemetry::compose((&base.telemetry, telemetry), forms),
         bootstrap: bootstrap.clone(),
-    }
-}
-
-/// One that is held or refused is as it was in the base, or not there.
-fn telemetry_of((base, next): (&ir::Telemetry, &ir::Telemetry), forms: &Forms) -> ir::Telemetry {
-    let ir::Telemetry {
-        access_logs,
-        tracing,
-        request_id,
-        detail,
-    } = next;
-    let log = |next: &ir::AccessLog| {
-        let name = next.name.clone();
-        match forms.get(&Piece::AccessLog { name }) {
-            None => Some(next.clone()),
-            Some(Form::Absent) => None,
-            Some(Form::Held | Form::Failing) => {
-                let mut old = base.access_logs.iter();
-                old.find(|old| old.name == next.name).cloned()
-            }
-        }
-    };
-    let trace = |next: &ir::Tracing| {
-        let name = next.name.clone();
-        match forms.get(&Piece::Tracing { name }) {
-            None => Some(next.clone()),
-            Some(Form::Absent) => None,
-            Some(Form::Held | Form::Failing) => base.tracing.clone(),
-        }
-    };
-    ir::Telemetry {
-        access_logs: access_logs.iter().filter_map(log).collect(),
-        tracing: tracing.as_ref().and_then(trace),
-        request_id: *request_id,
-        detail: detail.clone(),
     }
 }
 

@@ -67,7 +67,10 @@ fn each_way_to_speak_to_a_service_has_a_cluster_of_its_own() {
     ]);
     assert_eq!(names[0], "service/default/web/8080");
     assert_eq!(names[1], "service/default/web/8080/h2");
-    assert!(names[2].starts_with("service/default/web/8080/tls@"), "{names:?}");
+    assert!(
+        names[2].starts_with("service/default/web/8080/tls@"),
+        "{names:?}"
+    );
     assert_ne!(names[2], names[3]);
     assert_eq!(names[2], names[4]);
 }

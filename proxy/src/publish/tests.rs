@@ -86,7 +86,10 @@ async fn a_cluster_lingers_for_its_time_whatever_changes_after_it() {
     tokio::time::advance(LINGER / 2).await;
     publisher.retire().await;
     let seen = seen.lock().unwrap().clone();
-    let clusters: Vec<&str> = seen.iter().map(|[_, clusters, _]| clusters.as_str()).collect();
+    let clusters: Vec<&str> = seen
+        .iter()
+        .map(|[_, clusters, _]| clusters.as_str())
+        .collect();
     assert_eq!(clusters, ["a+b", "a+b", "a+b+c", "a+b+c", "b+c"]);
 }
 

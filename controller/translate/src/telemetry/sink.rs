@@ -41,7 +41,11 @@ pub(super) fn receiver(
     let headers = receiving.headers.iter();
     Ok(ir::Receiver {
         cluster: cluster.to_string(),
-        destination: destination(site, receiving, problems)?,
+        // Its cluster is its own, so that it shares nothing.
+        destination: ir::Destination {
+            name: String::new(),
+            ..destination(site, receiving, problems)?
+        },
         headers: headers
             .map(|it| (it.name.to_ascii_lowercase(), it.value.clone().into()))
             .collect(),
@@ -169,6 +173,7 @@ fn at_host(receiving: &Receiving<'_>) -> Result<ir::Destination, Problem> {
     };
     let number = u16::try_from(port).ok().filter(|it| *it != 0);
     Ok(ir::Destination {
+        name: String::new(),
         endpoints: vec![ir::Endpoint {
             host: parse_host(text.trim_end_matches('.')).ok_or_else(invalid)?,
             port: number.ok_or_else(invalid)?,
