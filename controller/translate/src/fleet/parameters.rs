@@ -1,22 +1,19 @@
 //! The EnvoyProxies that GatewayClasses and Gateways refer to.
 
+mod follow;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
-use tollgate_crds::envoy_gateway::envoy_proxy::ProxyMergeType;
 use tollgate_crds::envoy_gateway::{EnvoyProxy, EnvoyProxySpec};
-use tollgate_crds::{Object, parse_object};
 
 use super::ignored::{Role, ignored};
-use super::{Wish, json_merge, kubernetes_types, strategic_merge};
-use crate::options::{Cluster, FleetPlacement};
+use super::{Wish, kubernetes_types};
 use crate::status::{
     ACCEPTED, AncestorStatus, Condition, ObjectRef, ParentRef, Problem, Statuses, reason,
 };
 use crate::{NamespacedName, Options, World, gateway_class, groups};
 
-/// Gateway API, PolicyStatus: ancestors that a status can name.
-const ANCESTORS_MAX: usize = 16;
+use follow::{follow, may_say, merged};
 
 /// The EnvoyProxies in use, or why one is not.
 #[derive(Default)]
@@ -235,87 +232,10 @@ impl Used<'_> {
     }
 }
 
-/// An EnvoyProxy can put any volume and any container into its pods: in the controller's namespace
-/// it would reach the controller's Secrets, the authority's key among them.
-fn may_say(cluster: &Cluster, gateway: &NamespacedName) -> Result<(), Problem> {
-    let shares = cluster.placement == FleetPlacement::ControllerNamespace
-        && gateway.namespace != cluster.namespace;
-    if !shares {
-        return Ok(());
-    }
-    Err(Problem::new(
-        reason::INVALID_PARAMETERS,
-        format!(
-            "parametersRef: proxies run in namespace {}, where a Gateway of namespace {} cannot say how; its GatewayClass can",
-            cluster.namespace, gateway.namespace
-        ),
-    ))
-}
-
 /// Name of the class of a Gateway.
 pub(super) fn class_of<'a>(world: &'a World, gateway: &NamespacedName) -> &'a str {
     let object = world.gateways.get(gateway);
     object.map_or("", |it| it.spec.gateway_class_name.as_str())
-}
-
-fn follow<'a>(
-    world: &'a World,
-    (group, kind): (&str, &str),
-    (namespace, name): (Option<&str>, &str),
-) -> Result<&'a EnvoyProxy, Problem> {
-    let problem = |message| Problem::new(reason::INVALID_PARAMETERS, message);
-    if (group, kind) != (groups::ENVOY_GATEWAY, "EnvoyProxy") {
-        return Err(problem(format!(
-            "parametersRef: {group}/{kind} cannot say how proxies are run; EnvoyProxy of {} can",
-            groups::ENVOY_GATEWAY
-        )));
-    }
-    let Some(namespace) = namespace else {
-        return Err(problem(format!(
-            "parametersRef.namespace is required: EnvoyProxy {name} is in one"
-        )));
-    };
-    let name = NamespacedName::new(namespace, name);
-    world.envoy_proxies.get(&name).ok_or_else(|| {
-        problem(format!(
-            "parametersRef: EnvoyProxy {name} does not exist, or cannot be read"
-        ))
-    })
-}
-
-/// The EnvoyProxy of a Gateway over that of its class.
-fn merged(base: &EnvoyProxy, own: &EnvoyProxy) -> Result<EnvoyProxySpec, Problem> {
-    let merge = match own.spec.merge_type {
-        None | Some(ProxyMergeType::Replace) => return Ok(own.spec.clone()),
-        Some(ProxyMergeType::StrategicMerge) => strategic_merge,
-        Some(ProxyMergeType::JSONMerge) => json_merge,
-    };
-    let (base_name, own_name) = (
-        crate::world::key(&base.metadata),
-        crate::world::key(&own.metadata),
-    );
-    let mut spec = as_json(&base.spec);
-    merge(&mut spec, &as_json(&own.spec));
-    let whole = json!({
-        "apiVersion": format!("{}/v1alpha1", groups::ENVOY_GATEWAY),
-        "kind": "EnvoyProxy",
-        "metadata": {"namespace": own_name.namespace, "name": own_name.name},
-        "spec": spec,
-    });
-    let problem = |message: String| {
-        let message = format!("EnvoyProxy {own_name} merged into {base_name}: {message}");
-        Problem::new(reason::INVALID_PARAMETERS, message)
-    };
-    match parse_object(whole) {
-        Ok(Object::EnvoyProxy(proxy)) => Ok(proxy.spec),
-        Ok(_) => Err(problem("is not an EnvoyProxy".to_string())),
-        Err(error) => Err(problem(error.to_string())),
-    }
-}
-
-/// Always has a form: its maps have texts for keys. What is none stands for what says nothing.
-fn as_json(spec: &EnvoyProxySpec) -> Value {
-    serde_json::to_value(spec).unwrap_or_default()
 }
 
 fn class_ref(name: &str) -> ParentRef {

@@ -23,6 +23,8 @@ pub(super) enum Place {
     Stream,
 }
 
+/// How Envoy's details of an answer begin where it has not reached the engine.
+const ENGINE_ERROR: &str = "ext_proc_error";
 /// Envoy's short word for "no route": of a connection, that no filter chain takes it.
 const NO_ROUTE: &str = "NR";
 
@@ -67,11 +69,12 @@ fn no_route() -> AccessLogFilter {
 }
 
 /// Routes of LLM calls carry metadata of ours (see `ai_route`); a request that has come to no
-/// route has none at all.
+/// route has none at all. A call that Envoy could not tell the engine about is told by nobody else.
 fn is_no_ai_call() -> String {
     format!(
         "!has(xds.route_metadata) || \
-         !('{BACKEND_METADATA_NAMESPACE}' in xds.route_metadata.filter_metadata)"
+         !('{BACKEND_METADATA_NAMESPACE}' in xds.route_metadata.filter_metadata) || \
+         response.code_details.startsWith('{ENGINE_ERROR}')"
     )
 }
 
