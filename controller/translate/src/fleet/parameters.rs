@@ -15,6 +15,9 @@ use crate::{NamespacedName, Options, World, gateway_class, groups};
 
 use follow::{follow, may_say, merged};
 
+/// Gateway API, PolicyStatus: ancestors that a status can name.
+const ANCESTORS_MAX: usize = 16;
+
 /// The EnvoyProxies in use, or why one is not.
 #[derive(Default)]
 pub(super) struct Parameters<'a> {
