@@ -41,8 +41,8 @@ pub(super) fn check(before: &Value, changed: &Value) -> Result<(), BootstrapErro
         compare(before.pointer(pointer), changed.pointer(pointer), field)?;
     }
     let field = format!("static_resources.clusters[name={XDS_CLUSTER}]");
-    match *clusters(changed).as_slice() {
-        [ref only] => compare(clusters(before).first().copied(), Some(only), &field),
+    match clusters(changed).as_slice() {
+        [only] => compare(clusters(before).first().copied(), Some(*only), &field),
         [] => Err(BootstrapError::Missing { field }),
         [..] => Err(BootstrapError::Own { field }),
     }
