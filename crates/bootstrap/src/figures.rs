@@ -106,6 +106,8 @@ fn build_cluster(receiver: &ir::Receiver) -> Value {
         "type": "STRICT_DNS",
         "dns_lookup_family": "V4_PREFERRED",
         "respect_dns_ttl": true,
+        // Envoy starts before the name is resolved, or cannot be.
+        "wait_for_warm_on_init": false,
         "connect_timeout": "10s",
         "typed_extension_protocol_options": http,
         "load_assignment": {

@@ -13,6 +13,7 @@ use tollgate_ir as ir;
 use envoy::access_log::AccessLog;
 use envoy::core::{GrpcService, HeaderValue, grpc_service};
 use envoy::hcm::{RequestIdExtension, http_connection_manager::Tracing};
+use envoy::well_known::BoolValue;
 
 use super::{BuildOptions, cluster};
 use crate::resources::BuiltCluster;
@@ -73,7 +74,11 @@ pub(super) fn build_clusters<'a>(
     options: &'a BuildOptions,
 ) -> impl Iterator<Item = BuiltCluster> + 'a {
     telemetry.receivers().map(|receiver| {
-        cluster::build_http_cluster(&receiver.cluster, &receiver.destination, options)
+        let mut built =
+            cluster::build_http_cluster(&receiver.cluster, &receiver.destination, options);
+        // No traffic waits until the name of a receiver is resolved.
+        built.cluster.wait_for_warm_on_init = Some(BoolValue { value: false });
+        built
     })
 }
 

@@ -12,7 +12,7 @@ use crate::support::certs::Authority;
 use crate::support::collector::Collector;
 use crate::support::engine::Engine;
 use crate::support::envoy::{Envoy, free_port};
-use crate::support::ir::{ai_rule, forward, gateway, host, listener, local, prefix, route};
+use crate::support::ir::{ai_rule, forward, gateway, host, listener, local, named, prefix, route};
 use crate::support::secure::{ending, host_to, https, stream, tls_listener, with_traffic};
 use crate::support::{stream_upstream, told, until, upstream};
 
@@ -209,6 +209,22 @@ async fn logs_and_traces_reach_a_collector() {
     let headers = body["headers"].as_array().unwrap();
     let is_traced = headers.iter().any(|header| header[0] == "traceparent");
     assert!(is_traced, "the backend is told of the trace: {headers:?}");
+}
+
+/// A name server that never answers would hold a change up for many seconds.
+#[tokio::test]
+async fn receiver_whose_name_nobody_knows_holds_nothing_up() {
+    let (port, mut gateway) = served(Vec::new()).await;
+    let mut tracing = told::tracing(4317);
+    tracing.receiver.destination = ir::Destination {
+        protocol: ir::UpstreamProtocol::Http2,
+        ..named("collector.nowhere.invalid", 4317)
+    };
+    gateway.telemetry.tracing = Some(tracing);
+    let begun = std::time::Instant::now();
+    let _envoy = Envoy::start(&gateway).await;
+    assert_eq!(status(port, "/web").await, 200);
+    assert!(begun.elapsed() < Duration::from_secs(15), "held up");
 }
 
 #[tokio::test]
