@@ -36,6 +36,8 @@ pub enum LogScope {
     Requests,
     /// Each connection to a port, whatever is spoken on it.
     Connections,
+    /// Each try of a request at a backend.
+    Tries,
 }
 
 /// Whether LLM calls are told beside other requests.

@@ -66,13 +66,7 @@ fn translate_setting(
         None => ir::LogScope::Traffic,
         Some(AccessLogType::Route) => ir::LogScope::Requests,
         Some(AccessLogType::Listener) => ir::LogScope::Connections,
-        Some(AccessLogType::Upstream) => {
-            problems.push(Problem::new(
-                reason::UNSUPPORTED_VALUE,
-                format!("{field}.type: Upstream is not supported in this release; Listener and Route are"),
-            ));
-            return;
-        }
+        Some(AccessLogType::Upstream) => ir::LogScope::Tries,
     };
     let Some(matches) = checked(matches, &field, problems) else {
         return;

@@ -112,7 +112,7 @@ fn build_manager(
             config_source: Some(ads()),
             route_config_name: http.name.clone(),
         })),
-        http_filters: build_filters(http, options),
+        http_filters: build_filters(http, (told, options)),
         common_http_protocol_options: Some(HttpProtocolOptions {
             // `a_b` and `a-b` are one header to some servers: refused, so that nobody can smuggle.
             headers_with_underscores_action:
@@ -149,9 +149,13 @@ fn build_manager(
     }
 }
 
-fn build_filters(http: &ir::HttpTraffic, options: &BuildOptions) -> Vec<HttpFilter> {
+fn build_filters(
+    http: &ir::HttpTraffic,
+    (told, options): (&Telemetry, &BuildOptions),
+) -> Vec<HttpFilter> {
     let router = envoy::router::Router {
         suppress_envoy_headers: true,
+        upstream_log: told.upstream.clone(),
         ..envoy::router::Router::default()
     };
     // First: a preflight is answered before anything is counted or checked.

@@ -28,6 +28,8 @@ pub(super) struct Telemetry {
     pub(super) listener: Vec<AccessLog>,
     /// Below HTTP.
     pub(super) stream: Vec<AccessLog>,
+    /// Of the router.
+    pub(super) upstream: Vec<AccessLog>,
     /// Where there is no LLM traffic.
     http: Vec<AccessLog>,
     /// Where there is.
@@ -52,6 +54,7 @@ impl Telemetry {
         Self {
             listener: at(Place::Listener),
             stream: at(Place::Stream),
+            upstream: at(Place::Upstream),
             http: at(Place::Http),
             http_with_ai: at(Place::HttpWithAi),
             tracing: tracing.as_ref().map(tracing::build_tracing),

@@ -130,6 +130,36 @@ async fn a_line_is_written_where_one_of_the_conditions_holds() {
 }
 
 #[tokio::test]
+async fn each_try_of_a_request_is_logged_where_it_is_asked_for() {
+    let (_folder, path) = log_file();
+    let (port, failing) = (free_port(), upstream::start("failing", 503).await);
+    let action = forward("httproute/default/web/rule/0/backend/0", local(failing));
+    let mut retried = route("web", prefix("/web"), action);
+    retried.retry = Some(ir::Retry {
+        retries: 2,
+        on: vec![ir::RetryTrigger::Status(503)],
+        backoff_base_ms: 1,
+        backoff_max_ms: 2,
+    });
+    let mut gateway = gateway(vec![listener(
+        port,
+        vec![host("*", vec![retried], Vec::new())],
+    )]);
+    let text = |text: &str| ir::LogFormat::Text(text.to_string());
+    let mut tries = told::file_log(&path, text("try %UPSTREAM_REMOTE_PORT%"));
+    tries.scope = ir::LogScope::Tries;
+    let mut requests = told::file_log(&path, text("request %RESPONSE_CODE%"));
+    requests.scope = ir::LogScope::Requests;
+    gateway.telemetry.access_logs = vec![tries, requests];
+    let _envoy = Envoy::start(&gateway).await;
+    assert_eq!(status(port, "/web").await, 503);
+    let lines = lines(&path, 4).await;
+    let count = |line: &str| lines.iter().filter(|it| *it == line).count();
+    let told = (count(&format!("try {failing}")), count("request 503"));
+    assert_eq!(told, (3, 1), "{lines:?}");
+}
+
+#[tokio::test]
 async fn connections_are_logged_below_http_and_where_nothing_takes_them() {
     let (_folder, path) = log_file();
     let upstream = stream_upstream::tcp("hello").await;

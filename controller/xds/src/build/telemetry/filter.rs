@@ -21,6 +21,8 @@ pub(super) enum Place {
     HttpWithAi,
     /// A proxy below HTTP, for each connection or session.
     Stream,
+    /// The router, for each try.
+    Upstream,
 }
 
 /// How Envoy's details of an answer begin where it has not reached the engine.
@@ -98,9 +100,13 @@ fn cel(expression: &str) -> AccessLogFilter {
 impl Place {
     /// Whether a log has lines from here.
     pub(super) fn takes(self, log: &ir::AccessLog) -> bool {
-        match self {
-            Self::Listener => log.scope != ir::LogScope::Requests,
-            Self::Http | Self::HttpWithAi | Self::Stream => log.scope != ir::LogScope::Connections,
+        match log.scope {
+            ir::LogScope::Traffic => self != Self::Upstream,
+            ir::LogScope::Requests => {
+                matches!(self, Self::Http | Self::HttpWithAi | Self::Stream)
+            }
+            ir::LogScope::Connections => self == Self::Listener,
+            ir::LogScope::Tries => self == Self::Upstream,
         }
     }
 }

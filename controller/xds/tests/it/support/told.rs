@@ -80,6 +80,8 @@ pub(crate) fn rich(certificate: &ir::Certificate, (path, port): (&str, u16)) -> 
     let text = "%REQ_WITHOUT_QUERY(X?:PATH)% %METADATA(ROUTE:a)% %CEL(request.path)%";
     let mut listener = file_log(path, ir::LogFormat::Json(fields.clone().into()));
     listener.scope = ir::LogScope::Connections;
+    let mut tries = file_log(path, ir::LogFormat::Text("%UPSTREAM_HOST%".to_string()));
+    tries.scope = ir::LogScope::Tries;
     let mut left_out = file_log(path, ir::LogFormat::Default);
     left_out.ai_calls = ir::AiCalls::LeftOut;
     left_out.matches = vec!["response.code >= 400".to_string(), "true".to_string()];
@@ -121,6 +123,7 @@ pub(crate) fn rich(certificate: &ir::Certificate, (path, port): (&str, u16)) -> 
     gateway.telemetry = ir::Telemetry {
         access_logs: vec![
             listener,
+            tries,
             left_out,
             requests,
             otel_log(port, both),
