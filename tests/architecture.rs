@@ -69,6 +69,7 @@ fn forbidden() -> BTreeMap<&'static str, Vec<&'static [&'static str]>> {
         // The binary joins all.
         ("tollgate", vec![]),
         ("tollgate-budget", vec![ASYNC, KUBERNETES, ENVOY]),
+        ("tollgate-bootstrap", vec![ASYNC, KUBERNETES, ENVOY]),
         ("tollgate-bundle", vec![ASYNC, KUBERNETES, ENVOY]),
         ("tollgate-controller", vec![ENVOY, XDS, DATA_PLANE]),
         ("tollgate-cost", vec![ASYNC, KUBERNETES, ENVOY]),

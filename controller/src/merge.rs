@@ -17,6 +17,8 @@ pub fn merge_gateways(ir: &ir::Ir) -> (ir::Gateway, Vec<Problem>) {
             listeners,
             consumers,
             budgets,
+            telemetry,
+            bootstrap,
         } = gateway;
         for listener in listeners {
             match owners.get(&listener.port) {
@@ -30,8 +32,29 @@ pub fn merge_gateways(ir: &ir::Ir) -> (ir::Gateway, Vec<Problem>) {
         // Gateways of one world agree on these: they are keyed by namespace and by id.
         merged.consumers.extend(consumers.clone());
         merged.budgets.extend(budgets.clone());
+        if merged.bootstrap.is_default() {
+            merged.bootstrap = bootstrap.clone();
+        } else if !bootstrap.is_default() {
+            problems.push(taken(name, "a bootstrap"));
+        }
+        if merged.telemetry.is_empty() {
+            merged.telemetry = telemetry.clone();
+        } else if !telemetry.is_empty() {
+            problems.push(taken(name, "telemetry"));
+        }
     }
     (merged, problems)
+}
+
+fn taken(gateway: &str, what: &str) -> Problem {
+    let message = format!(
+        "another Gateway has {what} of its own already, and Gateways on one machine share a proxy: \
+         what this one's EnvoyProxy says of it has no effect"
+    );
+    Problem {
+        field: Some("spec.infrastructure.parametersRef".to_string()),
+        ..Problem::of_object(format!("Gateway {gateway}"), message)
+    }
 }
 
 fn port_taken(gateway: &str, port: u16, owner: &str) -> Problem {
@@ -89,6 +112,35 @@ mod tests {
         assert_eq!(ports, [80, 81, 82]);
         assert_eq!(merged.consumers.len(), 2);
         assert_eq!(problems, []);
+    }
+
+    #[test]
+    fn of_gateways_with_telemetry_the_first_is_heard_and_the_other_told() {
+        let told = |(name, mut gateway): (String, ir::Gateway)| {
+            gateway.telemetry.detail = vec![ir::Detail::Sizes];
+            gateway.bootstrap.kept = vec![ir::NameTest::Exact(name.clone())];
+            (name, gateway)
+        };
+        let ir = ir::Ir {
+            gateways: [
+                gateway("default/a", &[80]),
+                told(gateway("default/b", &[81])),
+                told(gateway("default/c", &[82])),
+            ]
+            .into(),
+        };
+        let (merged, problems) = merge_gateways(&ir);
+        assert_eq!(merged.telemetry.detail, [ir::Detail::Sizes]);
+        let kept = [ir::NameTest::Exact("default/b".to_string())];
+        assert_eq!(merged.bootstrap.kept, kept);
+        let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), 2, "{texts:?}");
+        for text in texts {
+            assert!(
+                text.starts_with("Gateway default/c: spec.infrastructure.parametersRef: another"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -11,11 +11,12 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{sleep, timeout};
 use tollgate_bundle::Bundle;
 use tollgate_ir as ir;
-use tollgate_xds::{Admin, BootstrapOptions, BuildOptions, ServeError, bootstrap, serve};
+use tollgate_xds::{Admin, BootstrapOptions, BuildOptions, ServeError, serve};
 
 use crate::effect::{Applied, Effect, EffectOutlets, Request, render};
 use crate::infra::admin::EnvoyAdmin;
 use crate::infra::envoy_process::{Drain, EnvoyConfig, EnvoyProcess, EnvoyState};
+use crate::infra::start_file;
 use crate::pin::pinned;
 use crate::publish::{Outlets, Publisher, Served};
 use crate::ready::Readiness;
@@ -109,6 +110,7 @@ impl DataPlane {
             drain,
         } = config;
         let first = pinned(first.into());
+        let settings = first.bootstrap.clone();
         let desired = render(&first, &build);
         let rendered = desired.resources.clone();
         let (publisher, outlets) = Publisher::new(desired);
@@ -145,9 +147,11 @@ impl DataPlane {
             admin: Admin::Socket(admin_socket.clone()),
             connections_max,
         };
+        let (bootstrap, refused) =
+            start_file::write(&runtime_dir, &options, (&settings, &envoy)).await?;
         let process = EnvoyProcess::start(EnvoyConfig {
             binary: envoy,
-            bootstrap: write_bootstrap(&runtime_dir, &options)?,
+            bootstrap,
             admin_socket,
             concurrency,
             log_level: envoy_log_level,
@@ -172,7 +176,7 @@ impl DataPlane {
             drain,
             xds,
             xds_stop,
-            effect: tokio::spawn(effect.run()),
+            effect: tokio::spawn(effect.with_refused(refused).run()),
             readiness: tokio::spawn(readiness.follow(ready_tx)),
         })
     }
@@ -243,13 +247,6 @@ fn ended_early(what: &str, ended: Result<(), JoinError>) -> anyhow::Error {
         Ok(()) => anyhow::anyhow!("{what} ended"),
         Err(error) => anyhow::Error::new(error).context(format!("{what} ended")),
     }
-}
-
-fn write_bootstrap(folder: &Path, options: &BootstrapOptions) -> anyhow::Result<PathBuf> {
-    let path = folder.join("bootstrap.json");
-    std::fs::write(&path, bootstrap(options).to_string())
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(path)
 }
 
 /// Envoy waits a second before it asks again at a socket that is not there.

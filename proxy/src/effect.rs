@@ -50,6 +50,10 @@ pub(crate) struct Effect {
     stage: Stage,
     /// What was asked for, with pinned clusters.
     wanted: Arc<ir::Gateway>,
+    /// What Envoy was started with.
+    started_with: ir::Bootstrap,
+    /// What Envoy has refused to start with.
+    refused_at_start: Option<Refused>,
     /// What stands aside in it.
     aside: Aside,
     /// Version that Envoy refuses although everything was tried.
@@ -100,6 +104,8 @@ impl Effect {
                 rendered,
                 accepted: Arc::default(),
             },
+            started_with: first.bootstrap.clone(),
+            refused_at_start: None,
             wanted: first,
             aside: Aside::new(),
             given_up: None,
@@ -114,6 +120,14 @@ impl Effect {
             listening: listening_rx,
         };
         (effect, outlets)
+    }
+
+    /// Tells what Envoy has refused to start with along with what it refuses later.
+    pub(crate) fn with_refused(self, refused_at_start: Option<Refused>) -> Self {
+        Self {
+            refused_at_start,
+            ..self
+        }
     }
 
     /// Serves requests until all who can make them are gone.
@@ -144,6 +158,11 @@ impl Effect {
         let gateway = pinned(gateway);
         if Arc::ptr_eq(&self.wanted, &gateway) || *self.wanted == *gateway {
             return;
+        }
+        if gateway.bootstrap != self.wanted.bootstrap && gateway.bootstrap != self.started_with {
+            tracing::warn!(
+                "the bootstrap has changed; it takes effect when this proxy is started again"
+            );
         }
         // What was refused and is the same is not tried again.
         let mut aside = std::mem::take(&mut self.aside);
@@ -246,6 +265,7 @@ impl Effect {
                 instead: instead(*form, piece.level(), has(&self.stage.effective, piece)),
                 error: error.clone(),
             })
+            .chain(self.refused_at_start.clone())
             .collect();
         refused.sort();
         // A route of several host names is told once.

@@ -8,3 +8,4 @@ mod fetch;
 mod guard;
 mod log_lines;
 pub mod runtime_dir;
+pub(crate) mod start_file;

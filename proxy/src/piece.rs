@@ -22,6 +22,10 @@ pub(crate) enum Piece {
     Route { host: String, name: String },
     /// An AI rule of a virtual host.
     Rule { host: String, id: String },
+    /// An access log, of every port.
+    AccessLog { name: String },
+    /// Tracing, of every port with HTTP.
+    Tracing { name: String },
 }
 
 /// How deep a piece lies: what is at fault is looked for from the outside in.
@@ -31,6 +35,8 @@ pub(crate) enum Level {
     Chain,
     Host,
     Route,
+    /// Last, since it is seen in ports alone: those that are good must be there to try it in.
+    Telemetry,
 }
 
 // === impl Piece ===
@@ -42,6 +48,7 @@ impl Piece {
             Self::Chain { .. } => Level::Chain,
             Self::Host { .. } => Level::Host,
             Self::Route { .. } | Self::Rule { .. } => Level::Route,
+            Self::AccessLog { .. } | Self::Tracing { .. } => Level::Telemetry,
         }
     }
 
@@ -51,6 +58,8 @@ impl Piece {
             Self::Listener { name }
             | Self::Chain { name }
             | Self::Host { name }
+            | Self::AccessLog { name }
+            | Self::Tracing { name }
             | Self::Route { name, .. } => name,
             Self::Rule { id, .. } => id,
         }
@@ -60,7 +69,13 @@ impl Piece {
 // === impl Level ===
 
 impl Level {
-    pub(crate) const ALL: [Self; 4] = [Self::Listener, Self::Chain, Self::Host, Self::Route];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Listener,
+        Self::Chain,
+        Self::Host,
+        Self::Route,
+        Self::Telemetry,
+    ];
 }
 
 #[cfg(test)]

@@ -91,20 +91,21 @@ fn documents(text: &str) -> Vec<(String, String)> {
 
 /// Kinds of the seeds that get a status; every other one but those of [`SILENT`] is
 /// named and skipped.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "AIGatewayRoute",
     "Backend",
     "BackendTrafficPolicy",
     "ClientTrafficPolicy",
     "EnvoyExtensionPolicy",
     "EnvoyPatchPolicy",
+    "EnvoyProxy",
     "Gateway",
     "GatewayClass",
     "HTTPRoute",
     "SecurityPolicy",
 ];
 /// Kinds that are read and get no status of their own.
-const SILENT: [&str; 3] = ["ConfigMap", "EnvoyProxy", "Service"];
+const SILENT: [&str; 2] = ["ConfigMap", "Service"];
 
 #[tokio::test]
 async fn every_document_gets_a_status_or_is_named_as_unknown() -> Result<()> {

@@ -17,6 +17,7 @@ pub(super) async fn run(
     figures: Figures,
 ) -> Ended {
     let started_with = Arc::clone(&first.settings);
+    let bootstrap = first.gateway.bootstrap.clone();
     let mut version = first.version();
     drop(first);
     let mut telling = Telling {
@@ -35,7 +36,9 @@ pub(super) async fn run(
                     return Ended;
                 }
                 let Some(next) = state.borrow_and_update().clone() else { continue };
-                figures.restart_needed(is_restart_needed(&started_with, &next.settings));
+                let is_old = is_restart_needed(&started_with, &next.settings);
+                // The data plane has a word for it in the log.
+                figures.restart_needed(is_old || next.gateway.bootstrap != bootstrap);
                 let begun = Instant::now();
                 let applied = match plane.apply(Arc::clone(&next.gateway)).await {
                     Ok(applied) => applied,

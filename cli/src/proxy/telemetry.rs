@@ -44,7 +44,7 @@ impl Figures {
         gauge(
             meter,
             "tollgate.settings.restart_needed",
-            "1 when the store of budgets has other settings than this proxy was started with.",
+            "1 when the store of budgets, or the bootstrap, is another than this proxy was started with.",
             move || inner.restart_needed.load(Relaxed).into(),
         );
         let inner = Arc::clone(&figures.0);

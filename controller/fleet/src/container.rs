@@ -36,8 +36,15 @@ pub(crate) fn drain(spec: &FleetSpec, options: &FleetOptions) -> Drain {
     }
 }
 
-/// Where Prometheus finds the metrics, as annotations that many of its installations follow.
-pub(crate) fn scraped() -> BTreeMap<String, String> {
+/// Where Prometheus finds the metrics, as annotations that many of its installations follow; none
+/// where the EnvoyProxy wants none.
+pub(crate) fn scraped(spec: &FleetSpec) -> BTreeMap<String, String> {
+    let telemetry = spec.proxy.telemetry.as_ref();
+    let metrics = telemetry.and_then(|it| it.metrics.as_ref());
+    let prometheus = metrics.and_then(|it| it.prometheus.as_ref());
+    if prometheus.is_some_and(|it| it.disable == Some(true)) {
+        return BTreeMap::new();
+    }
     [
         ("prometheus.io/scrape", "true".to_string()),
         ("prometheus.io/port", OBSERVE_PORT.to_string()),

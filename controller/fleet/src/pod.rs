@@ -12,6 +12,8 @@ use crate::{FleetOptions, container, identity, metadata};
 pub(crate) const USER: u32 = 65_532;
 /// Sockets, the bootstrap and whatever a program puts into a temporary folder: in memory.
 const RUNTIME_SIZE: &str = "64Mi";
+/// Annotation that names what Envoy starts with.
+const BOOTSTRAP: &str = "gateway.tollgate.dev/bootstrap";
 /// What is left to end in when the longest drain is over, in seconds.
 const GRACE_AFTER_DRAIN_S: u64 = 10;
 
@@ -45,9 +47,12 @@ pub(crate) fn template(spec: &FleetSpec, options: &FleetOptions, workload: &Work
     } = pod;
     let mut all_labels = labels.clone();
     all_labels.extend(metadata::labels(spec));
-    let mut all_annotations = container::scraped();
+    let mut all_annotations = container::scraped(spec);
     all_annotations.extend(spec.annotations.clone());
     all_annotations.extend(annotations.clone());
+    // Envoy reads it once: when it changes, pods are replaced.
+    let bootstrap = spec.bootstrap.iter();
+    all_annotations.extend(bootstrap.map(|it| (BOOTSTRAP.to_string(), it.clone())));
     json!({
         "metadata": {"labels": all_labels, "annotations": all_annotations},
         "spec": pod_spec(spec, options, workload, (pod, container)),

@@ -7,12 +7,14 @@
 #![forbid(unsafe_code)]
 
 mod ai_route;
+mod bootstrap;
 mod destination;
 mod filter;
 mod http_route;
 mod listener;
 mod rate_limit;
 mod stream_route;
+mod telemetry;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -21,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_bundle::{Budget, Consumer};
 
 pub use ai_route::{AiRule, AiScope};
+pub use bootstrap::{Bootstrap, BootstrapChange, MetricSink, NameTest, PatchOperation, Reporting};
 pub use destination::{
     Destination, Endpoint, Host, SubjectAltName, TrustedCa, UpstreamProtocol, UpstreamTls,
 };
@@ -38,6 +41,10 @@ pub use rate_limit::{
     LocalLimits, MetadataKey, Polarity, RATE_LIMIT_DOMAIN, RateLimits,
 };
 pub use stream_route::{StreamBackend, StreamRoute};
+pub use telemetry::{
+    AccessLog, AiCalls, AlsContent, AlsSink, Detail, LogFormat, LogScope, LogSink,
+    OpenTelemetryLogSink, Receiver, RequestId, Sampler, SpanNames, Tag, Telemetry, Tracer, Tracing,
+};
 pub use tls::{Certificate, ClientValidation, ClientValidationMode, DownstreamTls};
 
 /// Everything that all gateways of this controller shall do.
@@ -57,4 +64,10 @@ pub struct Gateway {
     pub consumers: BTreeMap<String, Vec<Consumer>>,
     /// Budgets by id (`namespace/name`).
     pub budgets: BTreeMap<String, Budget>,
+    /// What is told of its traffic.
+    #[serde(default, skip_serializing_if = "Telemetry::is_empty")]
+    pub telemetry: Telemetry,
+    /// What its proxies start with; a change takes effect when they are started again.
+    #[serde(default, skip_serializing_if = "Bootstrap::is_default")]
+    pub bootstrap: Bootstrap,
 }

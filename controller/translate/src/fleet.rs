@@ -6,6 +6,7 @@
 
 mod bind_ports;
 mod build;
+mod effect;
 mod ignored;
 mod kubernetes_types;
 mod merge;
@@ -41,7 +42,7 @@ pub(crate) struct Wish {
 /// Classes of ours whose Gateways share one fleet.
 pub(crate) fn merged_classes<'a>(world: &'a World, options: &Options) -> BTreeSet<&'a str> {
     match options.cluster() {
-        Some(cluster) => Parameters::read((world, options, cluster), &[]).merged_classes(),
+        Some(_) => Parameters::read((world, options), &[]).merged_classes(),
         None => BTreeSet::new(),
     }
 }
@@ -57,21 +58,25 @@ pub(crate) fn wishes(drafts: &[GatewayDraft]) -> Vec<Wish> {
 }
 
 /// The fleets by their keys, which are those of the IR, from the Gateways of ours, oldest first.
-/// Their statuses, and those of classes and EnvoyProxies, are written too.
+/// What proxies are told of them is put into the IR, on a machine of our own too. Their statuses,
+/// and those of classes and EnvoyProxies, are written.
 pub(crate) fn translate(
     (world, options): (&World, &Options),
-    (wishes, gateways): (&[Wish], &BTreeMap<String, ir::Gateway>),
+    (wishes, gateways): (&[Wish], &mut BTreeMap<String, ir::Gateway>),
     statuses: &mut Statuses,
 ) -> BTreeMap<String, FleetSpec> {
+    let mut parameters = Parameters::read((world, options), wishes);
+    effect::put((world, options), (&mut parameters, wishes), gateways);
     let Some(cluster) = options.cluster() else {
+        parameters.report(options, statuses);
         return BTreeMap::new();
     };
-    let parameters = Parameters::read((world, options, cluster), wishes);
     status::refuse((world, &parameters), wishes, statuses);
     let mut fleets = build::fleets((world, cluster, &parameters), wishes, statuses);
     for fleet in &mut fleets {
         let served = gateways.get(&fleet.key());
         build::set_ports(fleet, served.map_or(&[], |it| &it.listeners));
+        fleet.bootstrap = served.and_then(|it| effect::digest(&fleet.proxy, &it.bootstrap));
     }
     status::report(world, (wishes, &fleets), statuses);
     parameters.report(options, statuses);

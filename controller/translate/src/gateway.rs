@@ -31,7 +31,7 @@ pub(crate) use claims::{Claims, upward};
 pub(crate) use draft::drafts;
 pub(crate) use infrastructure::{Address, AddressKind, Infrastructure};
 pub(crate) use listener::{Owner, draft as draft_listener};
-pub(crate) use merged::join;
+pub(crate) use merged::{NAMESPACE as MERGED_NAMESPACE, join};
 pub(crate) use protocol::{Protocol, Socket};
 pub(crate) use refusal::Refusal;
 pub(crate) use status::{listener_status, report};

@@ -108,6 +108,11 @@ pub(crate) fn address(host: &ir::Host, port: u16) -> String {
     }
 }
 
+/// Name of an access log of a Gateway, or of its tracing: `namespace/gateway/accesslog_file_0_0`.
+pub(crate) fn telemetry(gateway: &NamespacedName, part: &str) -> String {
+    format!("{gateway}/{part}")
+}
+
 /// Id of a backend of an AI rule.
 pub(crate) fn ai_backend(rule_id: &str, position: usize) -> String {
     format!("{rule_id}/{position}")

@@ -42,7 +42,7 @@ pub fn translate(world: &World, options: &Options) -> Translation {
     gateway::report(&drafts, options, &mut statuses);
     listener_set::report_lost(world, options, &drafts, &mut statuses);
     let wishes = fleet::wishes(&drafts);
-    let gateways: BTreeMap<String, Gateway> = gateway::join(drafts.into_drafts())
+    let mut gateways: BTreeMap<String, Gateway> = gateway::join(drafts.into_drafts())
         .into_iter()
         .map(|draft| {
             let key = draft.key();
@@ -53,7 +53,7 @@ pub fn translate(world: &World, options: &Options) -> Translation {
             (key, build_gateway(listeners, &consumers, &budgets))
         })
         .collect();
-    let fleets = fleet::translate((world, options), (&wishes, &gateways), &mut statuses);
+    let fleets = fleet::translate((world, options), (&wishes, &mut gateways), &mut statuses);
     listener_set::follow(world, &mut statuses);
     if options.cluster().is_some_and(|it| !it.shared_store) {
         token_budget::tell_that_the_store_is_missing(world, &mut statuses);

@@ -31,6 +31,7 @@ mod secret;
 mod session;
 mod stream_route;
 mod tcp_proxy;
+mod telemetry;
 mod udp_proxy;
 mod upstream_tls;
 mod value;
@@ -43,6 +44,7 @@ use tollgate_ir as ir;
 
 use crate::Resources;
 use last::Last;
+use telemetry::Telemetry;
 
 /// What the resources need to know about the machine they are made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,20 +76,32 @@ pub fn rebuild(
     options: &BuildOptions,
 ) -> Resources {
     let (last, built) = last;
+    // What is counted is said in every cluster and host.
+    if last.telemetry.detail != gateway.telemetry.detail {
+        return build(gateway, options);
+    }
     assemble(gateway, options, &Last::new(last, built))
 }
 
 fn assemble(gateway: &ir::Gateway, options: &BuildOptions, last: &Last<'_>) -> Resources {
-    // Consumers and budgets are the engine's business (`Gateway::bundle`).
+    // Consumers and budgets are the engine's business (`Gateway::bundle`), the bootstrap is read
+    // when Envoy starts.
     let ir::Gateway {
         listeners,
         consumers: _,
         budgets: _,
+        telemetry,
+        bootstrap: _,
     } = gateway;
     let mut resources = Resources::default();
+    let told = Telemetry::new(telemetry);
     for listener in listeners {
-        add_listener(&mut resources, listener, options, last);
+        add_listener(&mut resources, (listener, &told), options, last);
     }
+    for cluster in telemetry::build_clusters(telemetry, options) {
+        resources.add(cluster);
+    }
+    telemetry::apply_detail(&mut resources, &telemetry.detail);
     let traffic = || listeners.iter().flat_map(ir::Listener::http);
     let ai = traffic().any(http_manager::has_ai);
     let extproc = ai.then(|| ext_proc::build_clusters(options));
@@ -102,11 +116,11 @@ fn assemble(gateway: &ir::Gateway, options: &BuildOptions, last: &Last<'_>) -> R
 
 fn add_listener(
     resources: &mut Resources,
-    listener: &ir::Listener,
+    (listener, told): (&ir::Listener, &Telemetry),
     options: &BuildOptions,
     last: &Last<'_>,
 ) {
-    if let Some(built) = listener::build_listener(listener, options) {
+    if let Some(built) = listener::build_listener(listener, told, options) {
         resources.add_secrets(built.secrets);
         let name = listener.name.clone();
         resources.listeners.insert(name, Arc::new(built.listener));

@@ -1,9 +1,6 @@
 //! One compiled expression: evaluated for what a call did cost, and for what it may cost.
 
-use std::{
-    sync::{Arc, LazyLock},
-    thread,
-};
+use std::sync::{Arc, LazyLock};
 
 use cel::{
     Context, Env, Program, Value,
@@ -17,16 +14,8 @@ use cel::{
 use crate::{
     Counts, Names,
     check::{self, Type},
+    syntax,
 };
-
-/// Longest text of an expression.
-pub const TEXT_BYTES_MAX: usize = 4096;
-
-/// Brackets within brackets. The generated parser needs up to 40 KiB of stack for each.
-const NESTING_MAX: usize = 32;
-
-/// Stack for parsing: several times what the longest and deepest text needs.
-const STACK_BYTES: usize = 32 << 20;
 
 /// An expression that gives a whole number, never below zero for the calls that it was tried on.
 #[derive(Debug)]
@@ -69,24 +58,7 @@ impl Expression {
     /// In words: the text is too long or no CEL, names something that is not known, does not
     /// give a `uint` or `int`, or has no value or one below zero for some token counts.
     pub fn compile(text: &str) -> Result<Self, String> {
-        if text.len() > TEXT_BYTES_MAX {
-            let length = text.len();
-            return Err(format!(
-                "is {length} bytes long; {TEXT_BYTES_MAX} are the most"
-            ));
-        }
-        if nesting(text) > NESTING_MAX {
-            return Err(format!("nests more than {NESTING_MAX} brackets"));
-        }
-        let source = text.to_string();
-        // A thread of its own: the parser recurses, and is not known to be free of panics.
-        let parsing = thread::Builder::new()
-            .stack_size(STACK_BYTES)
-            .spawn(move || Self::parse(source))
-            .map_err(|error| format!("cannot be parsed now: {error}"))?;
-        let expression = parsing
-            .join()
-            .map_err(|_| "is not CEL: the parser gave up".to_string())??;
+        let expression = syntax::apart(text, Self::parse)?;
         expression.try_out()?;
         Ok(expression)
     }
@@ -94,7 +66,7 @@ impl Expression {
     fn parse(text: String) -> Result<Self, String> {
         let program = ENVIRONMENT
             .compile(&text)
-            .map_err(|errors| format!("is not CEL: {}", first_line(&errors.to_string())))?;
+            .map_err(|errors| syntax::no_cel(&errors.to_string()))?;
         match check::type_of(program.expression())? {
             Type::Uint | Type::Int => Ok(Self { program, text }),
             other => {
@@ -195,23 +167,6 @@ fn shown(counts: Counts) -> String {
     format!(
         "{input} input tokens ({cached_input} cached, {cache_write} written to the cache) and {output} output tokens ({reasoning} reasoning)"
     )
-}
-
-/// The deepest nesting of brackets, those in strings included.
-fn nesting(text: &str) -> usize {
-    let mut depth = 0_usize;
-    text.bytes().fold(0, |deepest, byte| {
-        match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        deepest.max(depth)
-    })
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! What a call costs by a CEL expression over its token counts: pure, shared by both sides.
+//! What a call costs by a CEL expression over its token counts, and whether a text is CEL at all:
+//! pure, shared by both sides.
 //!
 //! The controller compiles an expression to say what is wrong with it; the engine compiles it
 //! once for each bundle and evaluates it for each call.
@@ -8,6 +9,8 @@
 mod check;
 mod counts;
 mod expression;
+mod syntax;
 
 pub use counts::{Counts, Names};
-pub use expression::{CostError, Expression, TEXT_BYTES_MAX};
+pub use expression::{CostError, Expression};
+pub use syntax::{TEXT_BYTES_MAX, check_syntax};

@@ -6,10 +6,12 @@
 mod any;
 mod cel_match;
 mod json;
+mod sorted;
 mod types;
 
 pub use any::{pack, typed_extension};
 pub use cel_match::{CelMatcher, HttpAttributesCelMatchInput};
 pub use json::{JsonError, from_json, to_json};
 pub use prost::{Message, Name};
+pub use sorted::{SortedAttributes, SortedFileLog};
 pub use types::*;

@@ -27,8 +27,16 @@ pub use pb::envoy::config::route::v3 as route;
 
 /// CEL syntax trees.
 pub use pb::cel::expr as cel;
+/// Tracers.
+pub use pb::envoy::config::trace::v3 as trace;
+/// Access logs to files.
+pub use pb::envoy::extensions::access_loggers::file::v3 as file_access_log;
 /// CEL filter of access logs and local replies.
 pub use pb::envoy::extensions::access_loggers::filters::cel::v3 as cel_filter;
+/// Access logs to gRPC services.
+pub use pb::envoy::extensions::access_loggers::grpc::v3 as grpc_access_log;
+/// Access logs to collectors of OpenTelemetry.
+pub use pb::envoy::extensions::access_loggers::open_telemetry::v3 as otel_access_log;
 /// Address families of DNS clusters.
 pub use pb::envoy::extensions::clusters::common::dns::v3 as dns;
 /// Clusters resolved by DNS.
@@ -63,6 +71,8 @@ pub use pb::envoy::extensions::filters::network::http_connection_manager::v3 as 
 pub use pb::envoy::extensions::filters::network::tcp_proxy::v3 as tcp_proxy;
 /// Datagrams to a cluster.
 pub use pb::envoy::extensions::filters::udp::udp_proxy::v3 as udp_proxy;
+/// An operator of access logs that is an extension.
+pub use pb::envoy::extensions::formatter::req_without_query::v3 as req_without_query_formatter;
 /// Header mutation before routing.
 pub use pb::envoy::extensions::http::early_header_mutation::header_mutation::v3 as early_header_mutation;
 /// Sessions that a cookie names.
@@ -75,10 +85,14 @@ pub use pb::envoy::extensions::load_balancing_policies::least_request::v3 as lea
 pub use pb::envoy::extensions::matching::common_inputs::network::v3 as network_inputs;
 /// Matches a share of all values.
 pub use pb::envoy::extensions::matching::input_matchers::consistent_hashing::v3 as consistent_hashing;
+/// Ids of requests.
+pub use pb::envoy::extensions::request_id::uuid::v3 as uuid_request_id;
 /// Retries elsewhere than on the hosts that failed.
 pub use pb::envoy::extensions::retry::host::previous_hosts::v3 as previous_hosts;
 /// Retries on the next priority.
 pub use pb::envoy::extensions::retry::priority::previous_priorities::v3 as previous_priorities;
+/// Which traces an OpenTelemetry tracer exports.
+pub use pb::envoy::extensions::tracers::opentelemetry::samplers::v3 as otel_samplers;
 /// Plain text to an endpoint, where others of its cluster get TLS.
 pub use pb::envoy::extensions::transport_sockets::raw_buffer::v3 as raw_buffer;
 /// TLS.
@@ -91,8 +105,12 @@ pub use pb::envoy::r#type::http::v3 as cookie;
 pub use pb::envoy::r#type::matcher::v3 as matcher;
 /// Paths into metadata.
 pub use pb::envoy::r#type::metadata::v3 as metadata_type;
+/// Tags of traces.
+pub use pb::envoy::r#type::tracing::v3 as tracing_type;
 /// Value types: status codes, percentages, token buckets.
 pub use pb::envoy::r#type::v3 as http_type;
+/// Attributes and values of OpenTelemetry.
+pub use pb::opentelemetry::proto::common::v1 as otel_common;
 /// xDS core types: extensions named in xDS matchers.
 pub use pb::xds::core::v3 as xds_core;
 /// xDS matchers.

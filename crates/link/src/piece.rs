@@ -11,7 +11,9 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use tollgate_bundle::{Budget, Consumer};
-use tollgate_ir::{AiRule, DownstreamTls, Hostname, HttpRoute, HttpTraffic, StreamRoute};
+use tollgate_ir::{
+    AiRule, Bootstrap, DownstreamTls, Hostname, HttpRoute, HttpTraffic, StreamRoute, Telemetry,
+};
 
 use crate::ProxySettings;
 
@@ -42,6 +44,10 @@ pub(crate) enum Kind {
     Consumer = 8,
     /// [`Budget`]
     Budget = 9,
+    /// [`Telemetry`]
+    Telemetry = 10,
+    /// [`Bootstrap`]
+    Bootstrap = 11,
 }
 
 /// Names a piece: unique in a gateway.
@@ -65,6 +71,8 @@ pub(crate) enum Piece<'a> {
     Namespace,
     Consumer(Cow<'a, Consumer>),
     Budget(Cow<'a, Budget>),
+    Telemetry(Cow<'a, Telemetry>),
+    Bootstrap(Cow<'a, Bootstrap>),
 }
 
 /// A `tollgate_ir::Listener` without what is served there.
@@ -146,6 +154,8 @@ impl Piece<'_> {
             Self::Namespace => Ok(b"null".to_vec()),
             Self::Consumer(it) => serde_json::to_vec(it),
             Self::Budget(it) => serde_json::to_vec(it),
+            Self::Telemetry(it) => serde_json::to_vec(it),
+            Self::Bootstrap(it) => serde_json::to_vec(it),
         })
     }
 
@@ -162,6 +172,8 @@ impl Piece<'_> {
             Kind::Namespace => Self::Namespace,
             Kind::Consumer => Self::Consumer(Cow::Owned(serde_json::from_slice(json)?)),
             Kind::Budget => Self::Budget(Cow::Owned(serde_json::from_slice(json)?)),
+            Kind::Telemetry => Self::Telemetry(Cow::Owned(serde_json::from_slice(json)?)),
+            Kind::Bootstrap => Self::Bootstrap(Cow::Owned(serde_json::from_slice(json)?)),
         };
         Ok(Some(piece))
     }

@@ -10,7 +10,9 @@ pub(crate) use parts::{Joiner, PartsError, encode, split};
 
 /// What controller and proxy must agree on before anything else. It changes where an update of one
 /// release would be misread by another.
-pub const PROTOCOL: u32 = 1;
+///
+/// 2: a gateway has telemetry and a bootstrap (`piece::Kind`).
+pub const PROTOCOL: u32 = 2;
 
 /// Longest report, and so longest hello.
 pub(crate) const REPORT_BYTES_MAX: usize = 256 * 1024;

@@ -33,9 +33,13 @@ pub use scaling::{AutoscalerSettings, DisruptionBudgetSettings};
 pub use service::{ExternalTrafficPolicy, ServiceSettings, ServiceType};
 pub use telemetry::{
     AccessLog, AccessLogFormat, AccessLogFormatType, AccessLogSetting, AccessLogSink,
-    AccessLogSinkType, AccessLogType, FileSink, HealthCheckEvent, HealthCheckLog,
-    HealthCheckLogSink, HealthCheckLogSinkType, ProxyMetrics, ProxyPrometheus, ProxyTelemetry,
-    ProxyTracing, RequestId, RequestIdTracing,
+    AccessLogSinkType, AccessLogType, AlsHttp, AlsSink, AlsType, CustomTag, CustomTagType,
+    DefaultedName, FileSink, HealthCheckEvent, HealthCheckLog, HealthCheckLogSink,
+    HealthCheckLogSinkType, LiteralTag, MetricSink, MetricSinkType, OpenTelemetryLogSink,
+    OpenTelemetryMetricSink, OpenTelemetrySampler, OpenTelemetryTracer, ProxyMetrics,
+    ProxyPrometheus, ProxyTelemetry, ProxyTracing, RequestId, RequestIdTracing, SamplerType,
+    SamplingFraction, SinkBackendRef, SinkCluster, SinkHeader, SpanName, StringMatch,
+    StringMatchType, TracingProvider, TracingProviderType, ZipkinTracer,
 };
 pub use tls::{BackendTlsSettings, Fingerprint, TlsVersion};
 

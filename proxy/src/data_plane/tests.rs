@@ -16,6 +16,8 @@ use crate::infra::envoy_process::{Drain, EnvoyState};
 use crate::piece::samples::{forbidden_header, gateway, listener, route, unreadable};
 use crate::{Applied, Instead};
 
+mod told;
+
 const WAIT: Duration = Duration::from_secs(30);
 
 /// An upstream that answers every request with one text, on connections that stay open.

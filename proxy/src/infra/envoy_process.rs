@@ -15,6 +15,8 @@ use super::backoff::Backoff;
 use super::guard::Guard;
 use super::log_lines::{LOG_FORMAT, forward_log};
 
+/// Milliseconds after which lines of access logs are written, if they do not fill a buffer before.
+const LOG_FLUSH_MS: &str = "1000";
 /// Time between two looks at the requests still open.
 const DRAIN_LOOK: Duration = Duration::from_millis(50);
 
@@ -210,6 +212,7 @@ impl Supervisor {
             // Hot restart shares memory under a number that two gateways would fight for.
             .arg("--disable-hot-restart")
             .args(["--log-level", log_level, "--log-format", LOG_FORMAT])
+            .args(["--file-flush-interval-msec", LOG_FLUSH_MS])
             // In a drain every answer asks the client to leave, not a growing share of them.
             // All configuration is ours, made with types of Envoy's own: looking through each
             // message for fields that are deprecated or unknown tells nothing, and is a third of
@@ -222,7 +225,8 @@ impl Supervisor {
         }
         let mut child = command
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            // Access logs go there, as they are; Envoy itself writes nothing to it.
+            .stdout(Stdio::inherit())
             .stderr(Stdio::piped())
             // A Ctrl-C in our terminal is for us, who drain; Envoy would drop everything.
             .process_group(0)
@@ -230,9 +234,6 @@ impl Supervisor {
             .spawn()?;
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(forward_log(stderr));
-        }
-        if let Some(stdout) = child.stdout.take() {
-            tokio::spawn(forward_log(stdout));
         }
         Ok(child)
     }

@@ -10,9 +10,10 @@ pub(super) fn narrow(suspects: &[Suspect], rejection: &Rejection) -> Vec<Suspect
     let names = blamed(rejection);
     let is_named = |name: &String| names.contains(&name);
     let matching = |suspect: &&Suspect| match rejection.kind {
-        ResourceType::Listener => {
-            is_named(&suspect.listener) && suspect.piece.level() <= Level::Chain
-        }
+        ResourceType::Listener => match &suspect.listener {
+            Some(listener) => is_named(listener) && suspect.piece.level() <= Level::Chain,
+            None => true,
+        },
         ResourceType::Route => suspect.routes.as_ref().is_some_and(is_named),
         ResourceType::Cluster | ResourceType::Endpoint => suspect.clusters.iter().any(is_named),
         // Secrets have names of their own.
@@ -39,7 +40,7 @@ mod tests {
             piece: Piece::Listener {
                 name: name.to_string(),
             },
-            listener: name.to_string(),
+            listener: Some(name.to_string()),
             routes: None,
             clusters: BTreeSet::new(),
         };
@@ -48,7 +49,7 @@ mod tests {
                 host: listener.to_string(),
                 name: name.to_string(),
             },
-            listener: listener.to_string(),
+            listener: Some(listener.to_string()),
             routes: Some(listener.to_string()),
             clusters: [format!("{name}/backend")].into(),
         };

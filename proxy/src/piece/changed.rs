@@ -11,8 +11,8 @@ use super::Piece;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Suspect {
     pub(crate) piece: Piece,
-    /// The listener.
-    pub(crate) listener: String,
+    /// The listener; `None` for what is in all of them.
+    pub(crate) listener: Option<String>,
     /// The route configuration; `None` for what stands in none.
     pub(crate) routes: Option<String>,
     /// Clusters that it leads to; others may, too.
@@ -29,6 +29,7 @@ pub(crate) fn changed(base: &ir::Gateway, next: &ir::Gateway) -> Vec<Suspect> {
             old => search.listener(old.copied(), listener),
         }
     }
+    search.telemetry(&base.telemetry, &next.telemetry);
     search.found
 }
 
@@ -52,6 +53,14 @@ pub(crate) fn has(gateway: &ir::Gateway, piece: &Piece) -> bool {
         Piece::Rule { host: of, id } => {
             let rules = host(of).and_then(|host| host.ai.as_ref());
             rules.is_some_and(|ai| ai.rules.iter().any(|it| it.rule.id == *id))
+        }
+        Piece::AccessLog { name } => {
+            let mut logs = gateway.telemetry.access_logs.iter();
+            logs.any(|log| log.name == *name)
+        }
+        Piece::Tracing { name } => {
+            let tracing = gateway.telemetry.tracing.as_ref();
+            tracing.is_some_and(|it| it.name == *name)
         }
     }
 }
@@ -160,10 +169,38 @@ impl Search {
         }
     }
 
+    fn telemetry(&mut self, old: &ir::Telemetry, next: &ir::Telemetry) {
+        let old_logs = by_name(&old.access_logs, |log| &log.name);
+        for log in &next.access_logs {
+            if old_logs.get(log.name.as_str()) != Some(&log) {
+                let name = log.name.clone();
+                self.add_everywhere(Piece::AccessLog { name }, log.receiver());
+            }
+        }
+        if let Some(tracing) = next
+            .tracing
+            .as_ref()
+            .filter(|_| old.tracing != next.tracing)
+        {
+            let name = tracing.name.clone();
+            self.add_everywhere(Piece::Tracing { name }, Some(&tracing.receiver));
+        }
+    }
+
+    fn add_everywhere(&mut self, piece: Piece, receiver: Option<&ir::Receiver>) {
+        let clusters = receiver.iter().map(|it| it.cluster.clone());
+        self.found.push(Suspect {
+            piece,
+            listener: None,
+            routes: None,
+            clusters: clusters.collect(),
+        });
+    }
+
     fn add(&mut self, piece: Piece, routes: Option<&str>, clusters: BTreeSet<String>) {
         self.found.push(Suspect {
             piece,
-            listener: self.listener.clone(),
+            listener: Some(self.listener.clone()),
             routes: routes.map(str::to_string),
             clusters,
         });

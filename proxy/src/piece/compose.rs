@@ -1,5 +1,7 @@
 //! A gateway in which some pieces are not as they should be.
 
+mod telemetry;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
@@ -30,6 +32,8 @@ pub(crate) fn compose(base: &ir::Gateway, next: &ir::Gateway, forms: &Forms) -> 
         listeners,
         consumers,
         budgets,
+        telemetry,
+        bootstrap,
     } = next;
     // Rules of the base name budgets of the base.
     let mut all_budgets = base.budgets.clone();
@@ -43,6 +47,8 @@ pub(crate) fn compose(base: &ir::Gateway, next: &ir::Gateway, forms: &Forms) -> 
         listeners,
         consumers: consumers.clone(),
         budgets: all_budgets,
+        telemetry: telemetry::compose((&base.telemetry, telemetry), forms),
+        bootstrap: bootstrap.clone(),
     }
 }
 

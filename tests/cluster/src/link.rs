@@ -11,7 +11,7 @@ use tollgate_harness::command::run_command;
 use crate::{NAMESPACE, kubectl, shell};
 
 /// Version of the messages below, `PROTOCOL` of the link.
-const PROTOCOL: u8 = 1;
+const PROTOCOL: u8 = 2;
 
 /// A certificate with its key, and the authority by which the controller is judged, in a folder.
 pub struct Certificate(TempDir);

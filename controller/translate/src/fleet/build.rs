@@ -106,6 +106,7 @@ fn of_gateway(
         labels: wish.infrastructure.labels.clone(),
         annotations: wish.infrastructure.annotations.clone(),
         addresses: Vec::new(),
+        bootstrap: None,
         proxy: proxy.unwrap_or_default(),
     };
     join(&mut fleet, wish);
@@ -132,6 +133,7 @@ fn of_class(
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
         addresses: Vec::new(),
+        bootstrap: None,
         proxy: parameters.for_class(class),
     }
 }

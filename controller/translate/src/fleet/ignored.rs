@@ -3,7 +3,8 @@
 use tollgate_crds::envoy_gateway::EnvoyProxySpec;
 use tollgate_crds::envoy_gateway::backend_traffic_policy::RoutingType;
 use tollgate_crds::envoy_gateway::envoy_proxy::{
-    ContainerSettings, IpFamily, KubernetesProvider, ProviderType, ProxyTelemetry, Shutdown,
+    ContainerSettings, IpFamily, KubernetesProvider, ProviderType, ProxyLogging, ProxyMetrics,
+    ProxyTelemetry, Shutdown,
 };
 
 /// Whose EnvoyProxy it is.
@@ -15,6 +16,8 @@ pub(super) enum Role {
     Gateway,
     /// Of a Gateway whose class has one fleet for all.
     MergedGateway,
+    /// Of either, on a machine of our own, which makes no proxies.
+    Machine,
 }
 
 /// Repositories of images that have Envoy and no `tollgate`; manifests for Envoy Gateway name them.
@@ -49,7 +52,7 @@ pub(super) fn ignored(spec: &EnvoyProxySpec, role: Role) -> Vec<String> {
         provider,
         logging,
         telemetry,
-        bootstrap,
+        bootstrap: _,
         concurrency: _,
         routing_type,
         extra_args,
@@ -70,11 +73,15 @@ pub(super) fn ignored(spec: &EnvoyProxySpec, role: Role) -> Vec<String> {
     };
     let waits = |it: &Shutdown| it.health_check_failure_delay.is_some();
     let mut found = Found::default();
-    found.note("spec.provider.host", provider.as_ref().is_some_and(is_host));
-    for component in logging.level.keys().filter(|it| *it != "default") {
+    let in_cluster = role != Role::Machine;
+    found.note(
+        "spec.provider.host",
+        in_cluster && provider.as_ref().is_some_and(is_host),
+    );
+    let components = logging.level.keys();
+    for component in components.filter(|it| in_cluster && *it != "default") {
         found.note(&format!("spec.logging.level.{component}"), true);
     }
-    found.note("spec.bootstrap", bootstrap.is_some());
     found.note(
         "spec.routingType",
         *routing_type == Some(RoutingType::Service),
@@ -87,7 +94,7 @@ pub(super) fn ignored(spec: &EnvoyProxySpec, role: Role) -> Vec<String> {
     found.note("spec.mergeBackends", merge_backends.is_some());
     found.note(
         "spec.shutdown.healthCheckFailureDelay",
-        shutdown.as_ref().is_some_and(waits),
+        in_cluster && shutdown.as_ref().is_some_and(waits),
     );
     found.note("spec.filterOrder", !filter_order.is_empty());
     found.note("spec.backendTLS", backend_tls.is_some());
@@ -109,7 +116,9 @@ pub(super) fn ignored(spec: &EnvoyProxySpec, role: Role) -> Vec<String> {
     if let Some(telemetry) = telemetry {
         found.telemetry(telemetry);
     }
-    if let Some(settings) = spec.kubernetes() {
+    if role == Role::Machine {
+        found.machine(spec);
+    } else if let Some(settings) = spec.kubernetes() {
         found.kubernetes(settings);
     }
     found.0
@@ -130,17 +139,52 @@ impl Found {
 
     fn telemetry(&mut self, telemetry: &ProxyTelemetry) {
         let ProxyTelemetry {
-            access_log,
-            tracing,
+            access_log: _,
+            tracing: _,
             metrics,
-            request_id,
+            request_id: _,
             health_check_log,
         } = telemetry;
-        self.note("spec.telemetry.accessLog", access_log.is_some());
-        self.note("spec.telemetry.tracing", tracing.is_some());
-        self.note("spec.telemetry.metrics", metrics.is_some());
-        self.note("spec.telemetry.requestID", request_id.is_some());
+        if let Some(metrics) = metrics {
+            self.metrics(metrics);
+        }
         self.note("spec.telemetry.healthCheckLog", health_check_log.is_some());
+    }
+
+    fn metrics(&mut self, metrics: &ProxyMetrics) {
+        let ProxyMetrics {
+            prometheus,
+            sinks: _,
+            matches: _,
+            enable_virtual_host_stats: _,
+            enable_per_endpoint_stats: _,
+            enable_request_response_sizes_stats: _,
+            enable_grpc_stats,
+            cluster_stat_name,
+        } = metrics;
+        let path = "spec.telemetry.metrics";
+        let prometheus = prometheus.clone().unwrap_or_default();
+        self.note(
+            &format!("{path}.prometheus.compression"),
+            prometheus.compression.is_some(),
+        );
+        self.note(
+            &format!("{path}.enableGRPCStats"),
+            *enable_grpc_stats == Some(true),
+        );
+        self.note(
+            &format!("{path}.clusterStatName"),
+            cluster_stat_name.is_some(),
+        );
+    }
+
+    /// What says how proxies are run, where nobody runs some.
+    fn machine(&mut self, spec: &EnvoyProxySpec) {
+        self.note("spec.provider", spec.provider.is_some());
+        self.note("spec.logging", spec.logging != ProxyLogging::default());
+        self.note("spec.concurrency", spec.concurrency.is_some());
+        self.note("spec.mergeGateways", spec.merge_gateways == Some(true));
+        self.note("spec.shutdown", spec.shutdown.is_some());
     }
 
     fn kubernetes(&mut self, settings: &KubernetesProvider) {

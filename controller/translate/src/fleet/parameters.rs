@@ -1,19 +1,19 @@
 //! The EnvoyProxies that GatewayClasses and Gateways refer to.
 
+mod follow;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
-use tollgate_crds::envoy_gateway::envoy_proxy::ProxyMergeType;
 use tollgate_crds::envoy_gateway::{EnvoyProxy, EnvoyProxySpec};
-use tollgate_crds::{Object, parse_object};
 
 use super::ignored::{Role, ignored};
-use super::{Wish, json_merge, kubernetes_types, strategic_merge};
-use crate::options::{Cluster, FleetPlacement};
+use super::{Wish, kubernetes_types};
 use crate::status::{
     ACCEPTED, AncestorStatus, Condition, ObjectRef, ParentRef, Problem, Statuses, reason,
 };
 use crate::{NamespacedName, Options, World, gateway_class, groups};
+
+use follow::{follow, may_say, merged};
 
 /// Gateway API, PolicyStatus: ancestors that a status can name.
 const ANCESTORS_MAX: usize = 16;
@@ -25,6 +25,8 @@ pub(super) struct Parameters<'a> {
     gateways: BTreeMap<NamespacedName, Result<Option<&'a EnvoyProxy>, Problem>>,
     /// Who refers to each, in order.
     used: BTreeMap<NamespacedName, Used<'a>>,
+    /// Whether there are fleets; on a machine of our own there is one proxy.
+    has_fleets: bool,
 }
 
 /// An EnvoyProxy that somebody refers to.
@@ -33,17 +35,19 @@ struct Used<'a> {
     /// Why it cannot be followed.
     problem: Option<Problem>,
     users: Vec<(ParentRef, Role)>,
+    /// Parts that are left out, and why.
+    left_out: Vec<Problem>,
 }
 
 // === impl Parameters ===
 
 impl<'a> Parameters<'a> {
     /// Follows the references of every class of ours and of every Gateway.
-    pub(super) fn read(
-        (world, options, cluster): (&'a World, &Options, &Cluster),
-        wishes: &[Wish],
-    ) -> Self {
-        let mut parameters = Self::default();
+    pub(super) fn read((world, options): (&'a World, &Options), wishes: &[Wish]) -> Self {
+        let mut parameters = Self {
+            has_fleets: options.cluster().is_some(),
+            ..Self::default()
+        };
         for (name, class) in &world.gateway_classes {
             if !gateway_class::manages(world, options, name) {
                 continue;
@@ -56,25 +60,28 @@ impl<'a> Parameters<'a> {
                     (namespace, &reference.name),
                 )
             });
-            let found = parameters.check(found.transpose(), (class_ref(name), Role::Class));
+            let role = parameters.role(Role::Class);
+            let found = parameters.check(found.transpose(), (class_ref(name), role));
             parameters.classes.insert(name, found);
         }
         for wish in wishes {
-            parameters.read_gateway((world, cluster), wish);
+            parameters.read_gateway((world, options), wish);
         }
         parameters
     }
 
-    fn read_gateway(&mut self, (world, cluster): (&'a World, &Cluster), wish: &Wish) {
+    fn read_gateway(&mut self, (world, options): (&'a World, &Options), wish: &Wish) {
         let found = wish.infrastructure.parameters.as_ref().map(|reference| {
             let namespace = Some(wish.gateway.namespace.as_str());
             let names = (namespace, reference.name.as_str());
             let found = follow(world, (&reference.group, &reference.kind), names)?;
-            may_say(cluster, &wish.gateway).map(|()| found)
+            let cluster = options.cluster();
+            cluster.map_or(Ok(()), |it| may_say(it, &wish.gateway))?;
+            Ok(found)
         });
         let role = match self.merges(class_of(world, &wish.gateway)) {
             true => Role::MergedGateway,
-            false => Role::Gateway,
+            false => self.role(Role::Gateway),
         };
         let found = self.check(found.transpose(), (gateway_ref(&wish.gateway), role));
         self.gateways.insert(wish.gateway.clone(), found);
@@ -92,6 +99,7 @@ impl<'a> Parameters<'a> {
             proxy,
             problem: kubernetes_types::check(&proxy.spec).err(),
             users: Vec::new(),
+            left_out: Vec::new(),
         });
         used.users.push(user);
         match &used.problem {
@@ -121,7 +129,7 @@ impl<'a> Parameters<'a> {
 
     /// Whether all Gateways of a class share a fleet.
     pub(super) fn merges(&self, class: &str) -> bool {
-        let proxy = self.of_class(class);
+        let proxy = self.of_class(class).filter(|_| self.has_fleets);
         proxy.is_some_and(|proxy| proxy.spec.merge_gateways == Some(true))
     }
 
@@ -133,6 +141,39 @@ impl<'a> Parameters<'a> {
 
     fn of_class(&self, class: &str) -> Option<&'a EnvoyProxy> {
         self.classes.get(class)?.as_ref().ok().copied().flatten()
+    }
+
+    fn role(&self, role: Role) -> Role {
+        match self.has_fleets {
+            true => role,
+            false => Role::Machine,
+        }
+    }
+
+    /// Notes parts of an EnvoyProxy that are left out.
+    pub(super) fn note(&mut self, proxy: &NamespacedName, problems: Vec<Problem>) {
+        if let Some(used) = self.used.get_mut(proxy) {
+            used.left_out.extend(problems);
+        }
+    }
+
+    /// Name of the EnvoyProxy in effect for all Gateways of a class.
+    pub(super) fn name_for_class(&self, class: &str) -> Option<NamespacedName> {
+        let proxy = self.of_class(class)?;
+        Some(crate::world::key(&proxy.metadata))
+    }
+
+    /// Name of the EnvoyProxy of a Gateway, else of that of its class.
+    pub(super) fn name_for_gateway(
+        &self,
+        gateway: &NamespacedName,
+        class: &str,
+    ) -> Option<NamespacedName> {
+        let own = self.gateways.get(gateway)?.as_ref().ok().copied().flatten();
+        match own {
+            Some(own) => Some(crate::world::key(&own.metadata)),
+            None => self.name_for_class(class),
+        }
     }
 
     /// The EnvoyProxy in effect for all Gateways of a class.
@@ -186,93 +227,18 @@ impl Used<'_> {
         let message = "the proxies are run as it says";
         let accepted = Condition::holds(ACCEPTED, reason::ACCEPTED, message, generation);
         let ignored = ignored(&self.proxy.spec, role);
-        let problems: Vec<Problem> = ignored.iter().map(Problem::ignored).collect();
+        let left_out = self.left_out.iter().filter(|_| role != Role::MergedGateway);
+        let ignored = ignored.iter().map(Problem::ignored);
+        let problems: Vec<Problem> = left_out.cloned().chain(ignored).collect();
         let warning = Condition::warning(&problems, generation);
         std::iter::once(accepted).chain(warning).collect()
     }
-}
-
-/// An EnvoyProxy can put any volume and any container into its pods: in the controller's namespace
-/// it would reach the controller's Secrets, the authority's key among them.
-fn may_say(cluster: &Cluster, gateway: &NamespacedName) -> Result<(), Problem> {
-    let shares = cluster.placement == FleetPlacement::ControllerNamespace
-        && gateway.namespace != cluster.namespace;
-    if !shares {
-        return Ok(());
-    }
-    Err(Problem::new(
-        reason::INVALID_PARAMETERS,
-        format!(
-            "parametersRef: proxies run in namespace {}, where a Gateway of namespace {} cannot say how; its GatewayClass can",
-            cluster.namespace, gateway.namespace
-        ),
-    ))
 }
 
 /// Name of the class of a Gateway.
 pub(super) fn class_of<'a>(world: &'a World, gateway: &NamespacedName) -> &'a str {
     let object = world.gateways.get(gateway);
     object.map_or("", |it| it.spec.gateway_class_name.as_str())
-}
-
-fn follow<'a>(
-    world: &'a World,
-    (group, kind): (&str, &str),
-    (namespace, name): (Option<&str>, &str),
-) -> Result<&'a EnvoyProxy, Problem> {
-    let problem = |message| Problem::new(reason::INVALID_PARAMETERS, message);
-    if (group, kind) != (groups::ENVOY_GATEWAY, "EnvoyProxy") {
-        return Err(problem(format!(
-            "parametersRef: {group}/{kind} cannot say how proxies are run; EnvoyProxy of {} can",
-            groups::ENVOY_GATEWAY
-        )));
-    }
-    let Some(namespace) = namespace else {
-        return Err(problem(format!(
-            "parametersRef.namespace is required: EnvoyProxy {name} is in one"
-        )));
-    };
-    let name = NamespacedName::new(namespace, name);
-    world.envoy_proxies.get(&name).ok_or_else(|| {
-        problem(format!(
-            "parametersRef: EnvoyProxy {name} does not exist, or cannot be read"
-        ))
-    })
-}
-
-/// The EnvoyProxy of a Gateway over that of its class.
-fn merged(base: &EnvoyProxy, own: &EnvoyProxy) -> Result<EnvoyProxySpec, Problem> {
-    let merge = match own.spec.merge_type {
-        None | Some(ProxyMergeType::Replace) => return Ok(own.spec.clone()),
-        Some(ProxyMergeType::StrategicMerge) => strategic_merge,
-        Some(ProxyMergeType::JSONMerge) => json_merge,
-    };
-    let (base_name, own_name) = (
-        crate::world::key(&base.metadata),
-        crate::world::key(&own.metadata),
-    );
-    let mut spec = as_json(&base.spec);
-    merge(&mut spec, &as_json(&own.spec));
-    let whole = json!({
-        "apiVersion": format!("{}/v1alpha1", groups::ENVOY_GATEWAY),
-        "kind": "EnvoyProxy",
-        "metadata": {"namespace": own_name.namespace, "name": own_name.name},
-        "spec": spec,
-    });
-    let problem = |message: String| {
-        let message = format!("EnvoyProxy {own_name} merged into {base_name}: {message}");
-        Problem::new(reason::INVALID_PARAMETERS, message)
-    };
-    match parse_object(whole) {
-        Ok(Object::EnvoyProxy(proxy)) => Ok(proxy.spec),
-        Ok(_) => Err(problem("is not an EnvoyProxy".to_string())),
-        Err(error) => Err(problem(error.to_string())),
-    }
-}
-
-/// Always has a form: its maps have texts for keys. What is none stands for what says nothing.
-fn as_json(spec: &EnvoyProxySpec) -> Value {
-    serde_json::to_value(spec).unwrap_or_default()
 }
 
 fn class_ref(name: &str) -> ParentRef {

@@ -35,6 +35,10 @@ pub struct FleetSpec {
     /// IP addresses that the Gateway asks for, in its order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<String>,
+    /// Names what Envoy starts with, where that is not the usual: proxies are replaced when it
+    /// changes. 16 hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bootstrap: Option<String>,
     /// The EnvoyProxy in effect: of the Gateway, of the class, or both merged.
     pub proxy: EnvoyProxySpec,
 }

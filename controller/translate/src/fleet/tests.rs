@@ -321,7 +321,7 @@ fn proxies_that_contradict_each_other_when_merged_are_refused() {
 #[test]
 fn proxy_is_told_who_uses_it_and_which_fields_have_no_effect() {
     let spec = json!({"geoIP": {"provider": {"type": "MaxMind"}}, "ipFamily": "IPv4",
-        "telemetry": {"tracing": {"provider": {"type": "Zipkin"}}}});
+        "telemetry": {"healthCheckLog": {"matches": ["Failure"]}}});
     let infrastructure = json!({"infrastructure": {"parametersRef": reference("p")}});
     let translation = translated(&world(&[
         class(reference_of_class("p")),
@@ -346,7 +346,9 @@ fn proxy_is_told_who_uses_it_and_which_fields_have_no_effect() {
             "{warning:?}"
         );
         assert!(
-            warning.message.contains("spec.telemetry.tracing has"),
+            warning
+                .message
+                .contains("spec.telemetry.healthCheckLog has"),
             "{warning:?}"
         );
         assert!(!warning.message.contains("ipFamily"), "{warning:?}");

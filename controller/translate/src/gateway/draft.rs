@@ -80,7 +80,11 @@ fn draft(
         draft.ignored.push("spec.defaultScope".to_string());
     }
     if options.standalone().is_some() {
-        draft.ignored.extend(draft.infrastructure.of_clusters());
+        draft.ignored.extend(
+            draft
+                .infrastructure
+                .of_clusters(world, &draft.name.namespace),
+        );
     }
     let name = draft.name.clone();
     let owner = Owner {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::k8s;
 use crate::status::{Problem, reason};
+use crate::{NamespacedName, World, k8s};
 
 /// What a Gateway asks of its infrastructure: `spec.addresses` and `spec.infrastructure`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,12 +91,21 @@ impl Infrastructure {
     }
 
     /// Fields that have no effect on a machine of our own.
-    pub(super) fn of_clusters(&self) -> impl Iterator<Item = String> {
+    pub(super) fn of_clusters(
+        &self,
+        world: &World,
+        namespace: &str,
+    ) -> impl Iterator<Item = String> {
+        // An EnvoyProxy that is there says something of telemetry, here too.
+        let is_missing = |it: &ParametersRef| {
+            let name = NamespacedName::new(namespace, &it.name);
+            it.kind != "EnvoyProxy" || !world.envoy_proxies.contains_key(&name)
+        };
         let fields = [
             ("spec.addresses", !self.addresses.is_empty()),
             (
                 "spec.infrastructure.parametersRef",
-                self.parameters.is_some(),
+                self.parameters.as_ref().is_some_and(is_missing),
             ),
         ];
         fields

@@ -12,7 +12,7 @@ use crate::status::{Problem, reason};
 
 /// Stands where a Gateway's namespace would in the names of what a class shares; such names are
 /// told apart from a Gateway's by the fleet that has them.
-const NAMESPACE: &str = "class";
+pub(crate) const NAMESPACE: &str = "class";
 
 /// What is taken, by what it binds.
 #[derive(Default)]

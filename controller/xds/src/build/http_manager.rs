@@ -10,6 +10,7 @@ use envoy::hcm::{
 use envoy::listener::{Filter, filter};
 use envoy::mutation::{HeaderMutation, header_mutation};
 
+use super::telemetry::Telemetry;
 use super::value::{ads, duration_ms, prefix, uint32, yes};
 use super::{BuildOptions, cors, ext_proc, external_auth, local_reply, names, rate_limit, session};
 
@@ -60,9 +61,9 @@ impl Scheme {
 pub(super) fn build_filter(
     client_side: (u16, Scheme),
     http: &ir::HttpTraffic,
-    options: &BuildOptions,
+    how: (&Telemetry, &BuildOptions),
 ) -> Filter {
-    pack(&build_manager(client_side, http, options))
+    pack(&build_manager(client_side, http, how))
 }
 
 /// The same, behind TLS. Where clients are verified, budgets may count by their certificates, so
@@ -71,9 +72,9 @@ pub(super) fn build_tls_filter(
     port: u16,
     tls: &ir::DownstreamTls,
     http: &ir::HttpTraffic,
-    options: &BuildOptions,
+    how: (&Telemetry, &BuildOptions),
 ) -> Filter {
-    let mut manager = build_manager((port, Scheme::Https), http, options);
+    let mut manager = build_manager((port, Scheme::Https), http, how);
     let is_verified = tls
         .client_validation
         .as_ref()
@@ -100,7 +101,7 @@ fn pack(manager: &HttpConnectionManager) -> Filter {
 fn build_manager(
     (port, scheme): (u16, Scheme),
     http: &ir::HttpTraffic,
-    options: &BuildOptions,
+    (told, options): (&Telemetry, &BuildOptions),
 ) -> HttpConnectionManager {
     HttpConnectionManager {
         stat_prefix: match scheme {
@@ -111,7 +112,7 @@ fn build_manager(
             config_source: Some(ads()),
             route_config_name: http.name.clone(),
         })),
-        http_filters: build_filters(http, options),
+        http_filters: build_filters(http, (told, options)),
         common_http_protocol_options: Some(HttpProtocolOptions {
             // `a_b` and `a-b` are one header to some servers: refused, so that nobody can smuggle.
             headers_with_underscores_action:
@@ -133,6 +134,9 @@ fn build_manager(
         use_remote_address: yes(),
         early_header_mutation_extensions: vec![build_early_mutation()],
         generate_request_id: yes(),
+        request_id_extension: told.request_id.clone(),
+        access_log: told.http(has_ai(http)),
+        tracing: told.tracing.clone(),
         normalize_path: yes(),
         merge_slashes: true,
         path_with_escaped_slashes_action: hcm::PathWithEscapedSlashesAction::UnescapeAndRedirect
@@ -145,9 +149,13 @@ fn build_manager(
     }
 }
 
-fn build_filters(http: &ir::HttpTraffic, options: &BuildOptions) -> Vec<HttpFilter> {
+fn build_filters(
+    http: &ir::HttpTraffic,
+    (told, options): (&Telemetry, &BuildOptions),
+) -> Vec<HttpFilter> {
     let router = envoy::router::Router {
         suppress_envoy_headers: true,
+        upstream_log: told.upstream.clone(),
         ..envoy::router::Router::default()
     };
     // First: a preflight is answered before anything is counted or checked.

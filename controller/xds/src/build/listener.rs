@@ -12,6 +12,7 @@ use envoy::tls::Secret;
 use envoy::tls_inspector::TlsInspector;
 
 use super::http_manager::{self, Scheme};
+use super::telemetry::Telemetry;
 use super::upstream_tls::BuiltTls;
 use super::value::socket_address;
 use super::{BuildOptions, downstream_tls, tcp_proxy, udp_proxy};
@@ -25,6 +26,7 @@ pub(super) struct BuiltListener {
 /// `None` where nothing is served: Envoy takes no listener without filter chains.
 pub(super) fn build_listener(
     listener: &ir::Listener,
+    told: &Telemetry,
     options: &BuildOptions,
 ) -> Option<BuiltListener> {
     let port = listener.port;
@@ -34,24 +36,30 @@ pub(super) fn build_listener(
             &listener.address.to_string(),
             listener.bind_port,
         )),
+        access_log: told.listener.clone(),
         ..Listener::default()
     };
     let built = match &listener.traffic {
         ir::Traffic::Http(http) => {
-            let filter = http_manager::build_filter((port, Scheme::Http), http, options);
+            let filter = http_manager::build_filter((port, Scheme::Http), http, (told, options));
             with_chain(base, filter)
         }
         ir::Traffic::Tcp(route) => {
-            with_chain(base, tcp_proxy::build_filter(format!("tcp-{port}"), route))
+            let prefix = format!("tcp-{port}");
+            with_chain(base, tcp_proxy::build_filter(prefix, route, told))
         }
         ir::Traffic::Udp(route) => Listener {
             address: base.address.map(over_udp),
+            // Datagrams make no connections.
+            access_log: Vec::new(),
             udp_listener_config: Some(UdpListenerConfig::default()),
-            listener_filters: vec![udp_proxy::build_filter(format!("udp-{port}"), route)],
+            listener_filters: vec![udp_proxy::build_filter(format!("udp-{port}"), route, told)],
             ..base
         },
         ir::Traffic::Tls(chains) if chains.is_empty() => return None,
-        ir::Traffic::Tls(chains) => return Some(build_tls_listener(base, port, chains, options)),
+        ir::Traffic::Tls(chains) => {
+            return Some(build_tls_listener(base, port, chains, (told, options)));
+        }
     };
     Some(BuiltListener {
         listener: built,
@@ -84,7 +92,7 @@ fn build_tls_listener(
     base: Listener,
     port: u16,
     chains: &[ir::TlsChain],
-    options: &BuildOptions,
+    how: (&Telemetry, &BuildOptions),
 ) -> BuiltListener {
     let inspector = ListenerFilter {
         name: "envoy.filters.listener.tls_inspector".to_string(),
@@ -95,7 +103,7 @@ fn build_tls_listener(
     };
     let mut secrets = Vec::new();
     let filter_chains = chains.iter().map(|chain| {
-        let (built, used) = build_chain(port, chain, options);
+        let (built, used) = build_chain(port, chain, how);
         secrets.extend(used);
         built
     });
@@ -112,7 +120,7 @@ fn build_tls_listener(
 fn build_chain(
     port: u16,
     chain: &ir::TlsChain,
-    options: &BuildOptions,
+    (told, options): (&Telemetry, &BuildOptions),
 ) -> (FilterChain, Vec<Secret>) {
     let ir::TlsChain {
         name,
@@ -121,15 +129,15 @@ fn build_chain(
     } = chain;
     let (filter, tls) = match action {
         ir::TlsAction::Https { tls, http } => (
-            http_manager::build_tls_filter(port, tls, http, options),
+            http_manager::build_tls_filter(port, tls, http, (told, options)),
             Some(downstream_tls::build_tls(tls, downstream_tls::HTTP_ALPN)),
         ),
         ir::TlsAction::Terminate { tls, route } => (
-            tcp_proxy::build_filter(format!("tls-{port}"), route),
+            tcp_proxy::build_filter(format!("tls-{port}"), route, told),
             Some(downstream_tls::build_tls(tls, &[])),
         ),
         ir::TlsAction::Passthrough(route) => (
-            tcp_proxy::build_filter(format!("tls-passthrough-{port}"), route),
+            tcp_proxy::build_filter(format!("tls-passthrough-{port}"), route, told),
             None,
         ),
     };

@@ -9,6 +9,7 @@ use envoy::tcp_proxy::{
     tcp_proxy::{ClusterSpecifier, WeightedCluster, weighted_cluster::ClusterWeight},
 };
 
+use super::telemetry::Telemetry;
 use super::value::duration_ms;
 use super::{names, stream_route};
 
@@ -17,7 +18,11 @@ const IDLE_MS: u64 = 3_600_000;
 
 /// The filter that sends connections where the route says. A connection to a cluster that does
 /// not exist is closed at once.
-pub(super) fn build_filter(stat_prefix: String, route: &ir::StreamRoute) -> Filter {
+pub(super) fn build_filter(
+    stat_prefix: String,
+    route: &ir::StreamRoute,
+    told: &Telemetry,
+) -> Filter {
     let clusters: Vec<ClusterWeight> = stream_route::shares(route)
         .map(|share| ClusterWeight {
             name: share.cluster.to_string(),
@@ -34,6 +39,7 @@ pub(super) fn build_filter(stat_prefix: String, route: &ir::StreamRoute) -> Filt
         stat_prefix,
         idle_timeout: Some(duration_ms(IDLE_MS)),
         cluster_specifier: Some(specifier),
+        access_log: told.stream.clone(),
         ..TcpProxy::default()
     };
     Filter {

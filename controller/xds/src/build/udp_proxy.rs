@@ -20,6 +20,7 @@ use envoy::{Message, Name};
 
 use super::names;
 use super::stream_route::{self, Share};
+use super::telemetry::Telemetry;
 use super::value::{duration_ms, extension};
 
 /// How long a session may be silent in both directions.
@@ -30,11 +31,16 @@ const ADDRESS_CLASSES: u32 = 16;
 
 /// The listener filter that sends datagrams where the route says. One that no cluster takes is
 /// dropped.
-pub(super) fn build_filter(stat_prefix: String, route: &ir::StreamRoute) -> ListenerFilter {
+pub(super) fn build_filter(
+    stat_prefix: String,
+    route: &ir::StreamRoute,
+    told: &Telemetry,
+) -> ListenerFilter {
     let shares: Vec<Share<'_>> = stream_route::shares(route).collect();
     let proxy = UdpProxyConfig {
         stat_prefix,
         idle_timeout: Some(duration_ms(IDLE_MS)),
+        access_log: told.stream.clone(),
         route_specifier: Some(RouteSpecifier::Matcher(build_matcher(&shares))),
         ..UdpProxyConfig::default()
     };

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::envoy::{Envoy, free_port};
 use crate::support::ir::{forward, gateway, host, listener, local, prefix, route, with_tls};
-use crate::support::{limited, rich, secure, upstream};
+use crate::support::{limited, rich, secure, told, upstream};
 use serde_json::Value;
 use tollgate_ir as ir;
 
@@ -84,6 +84,22 @@ async fn everything_that_the_ir_can_say_about_tls_and_streams_is_accepted() {
         }
         Envoy::start(&gateway).await;
     }
+}
+
+#[tokio::test]
+async fn everything_that_the_ir_can_say_about_telemetry_is_accepted() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let authority = crate::support::certs::Authority::new("ca");
+    let path = file.path().to_str().unwrap();
+    let certificate = authority.certificate(&["example.com"]);
+    let mut gateway = told::rich(&certificate, (path, free_port()));
+    for listener in &mut gateway.listeners {
+        listener.set_port(free_port());
+    }
+    let mut envoy = Envoy::start(&gateway).await;
+    gateway.telemetry.tracing = Some(told::zipkin(free_port()));
+    envoy.send(&gateway);
+    envoy.wait_live().await;
 }
 
 #[tokio::test]

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use crate::support::ir::{ai_rule, forward, gateway, host, listener, local};
-use crate::support::{limited, rich, secure};
+use crate::support::ir::{ai_rule, forward, gateway, host, listener, local, prefix, route};
+use crate::support::secure::stream;
+use crate::support::{limited, rich, secure, told};
 use insta::assert_yaml_snapshot;
 use tollgate_ir as ir;
 use tollgate_xds::{
@@ -47,6 +48,39 @@ fn keys_do_not_show_in_debug_texts() {
     // Bytes would show as numbers: "PRIV".
     for text in [format!("{resources:?}"), format!("{snapshot:?}")] {
         assert!(!text.contains("PRIVATE KEY") && !text.contains("80, 82, 73, 86"));
+    }
+}
+
+#[test]
+fn telemetry() {
+    let told = told::rich(&secure::printed_certificate(), ("/dev/stdout", 4317));
+    let routes = vec![route(
+        "web",
+        prefix("/"),
+        forward("web/backend/0", local(1)),
+    )];
+    let tcp = ir::Traffic::Tcp(stream("tcproute/default/t/rule/0", &[]));
+    let gateway = ir::Gateway {
+        telemetry: told.telemetry,
+        ..gateway(vec![
+            listener(80, vec![host("*", routes, vec![ai_rule("r", Vec::new())])]),
+            secure::with_traffic(81, tcp),
+        ])
+    };
+    assert_yaml_snapshot!(rendered(&gateway));
+}
+
+/// The version of a resource is a hash of its encoding, and hash maps have no order.
+#[test]
+fn telemetry_is_encoded_in_the_same_way_every_time() {
+    let gateway = told::rich(&secure::printed_certificate(), ("/dev/stdout", 4317));
+    let version = || {
+        let snapshot = Snapshot::new(&build(&gateway, &options()));
+        snapshot.version().to_string()
+    };
+    let first = version();
+    for _ in 0..20 {
+        assert_eq!(version(), first);
     }
 }
 

@@ -17,5 +17,6 @@ mod http_on_envoy;
 mod sessions_on_envoy;
 mod streams_on_envoy;
 mod support;
+mod telemetry_on_envoy;
 mod tls_on_envoy;
 mod upstream_tls_on_envoy;

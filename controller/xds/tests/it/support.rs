@@ -4,6 +4,7 @@ use std::time::Duration;
 
 pub(crate) mod certs;
 pub(crate) mod client;
+pub(crate) mod collector;
 pub(crate) mod engine;
 pub(crate) mod envoy;
 pub(crate) mod ir;
@@ -11,6 +12,7 @@ pub(crate) mod limited;
 pub(crate) mod rich;
 pub(crate) mod secure;
 pub(crate) mod stream_upstream;
+pub(crate) mod told;
 pub(crate) mod upstream;
 
 /// Waits until this is so; a test fails after a while.

@@ -47,6 +47,16 @@ pub(crate) fn assemble(
             gateway.budgets.insert(id.into_owned(), budget.into_owned());
         }
     }
+    for (_, piece) in parts.take(Kind::Telemetry, "") {
+        if let Piece::Telemetry(it) = piece {
+            gateway.telemetry = it.into_owned();
+        }
+    }
+    for (_, piece) in parts.take(Kind::Bootstrap, "") {
+        if let Piece::Bootstrap(it) = piece {
+            gateway.bootstrap = it.into_owned();
+        }
+    }
     if let Some((list, pieces)) = parts.0.into_iter().next() {
         let name = pieces.into_iter().map(|(name, _)| name).next();
         let key = list.piece(name.unwrap_or_default()).to_string();

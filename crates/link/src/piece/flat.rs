@@ -68,6 +68,8 @@ impl<'a> Flat<'a> {
             listeners,
             consumers,
             budgets,
+            telemetry,
+            bootstrap,
         } = gateway;
         let mut flat = Self::default();
         let settings = Piece::Settings(Cow::Borrowed(settings));
@@ -79,6 +81,14 @@ impl<'a> Flat<'a> {
         for (id, budget) in budgets {
             let piece = Piece::Budget(Cow::Borrowed(budget));
             flat.add(Kind::Budget, "".into(), id.into(), piece);
+        }
+        if !telemetry.is_empty() {
+            let piece = Piece::Telemetry(Cow::Borrowed(telemetry));
+            flat.add(Kind::Telemetry, "".into(), "".into(), piece);
+        }
+        if !bootstrap.is_default() {
+            let piece = Piece::Bootstrap(Cow::Borrowed(bootstrap));
+            flat.add(Kind::Bootstrap, "".into(), "".into(), piece);
         }
         flat
     }

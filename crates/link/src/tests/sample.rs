@@ -8,10 +8,11 @@ use tollgate_bundle::{
     WindowKind,
 };
 use tollgate_ir::{
-    AiRule, AiScope, Certificate, Destination, DownstreamTls, Endpoint, Gateway, Host, Hostname,
-    HttpAction, HttpMatch, HttpRoute, HttpTraffic, Listener, PathMatch, Retry, StreamBackend,
-    StreamRoute, Timeouts, TlsAction, TlsChain, Traffic, UpstreamProtocol, VirtualHost,
-    WeightedBackend,
+    AccessLog, AiCalls, AiRule, AiScope, Bootstrap, BootstrapChange, Certificate, Destination,
+    DownstreamTls, Endpoint, Gateway, Host, Hostname, HttpAction, HttpMatch, HttpRoute,
+    HttpTraffic, Listener, LogFormat, LogScope, LogSink, OpenTelemetryLogSink, PathMatch, Receiver,
+    Retry, StreamBackend, StreamRoute, Telemetry, Timeouts, TlsAction, TlsChain, Traffic,
+    UpstreamProtocol, VirtualHost, WeightedBackend,
 };
 
 use crate::{ProxySettings, RedisSettings};
@@ -21,8 +22,8 @@ fn name() -> impl Strategy<Value = String> + Clone {
     prop::sample::select(vec!["a", "b", "c", "d", "a/b", "e", "f", "g"]).prop_map(String::from)
 }
 
-pub(crate) fn route(name: &str, host: &str) -> HttpRoute {
-    let destination = Destination {
+fn destination(host: &str) -> Destination {
+    Destination {
         name: String::new(),
         endpoints: vec![Endpoint {
             host: Host::Dns(host.to_string()),
@@ -31,7 +32,10 @@ pub(crate) fn route(name: &str, host: &str) -> HttpRoute {
         }],
         tls: None,
         protocol: UpstreamProtocol::Http1,
-    };
+    }
+}
+
+pub(crate) fn route(name: &str, host: &str) -> HttpRoute {
     HttpRoute {
         name: name.to_string(),
         matches: HttpMatch {
@@ -45,7 +49,7 @@ pub(crate) fn route(name: &str, host: &str) -> HttpRoute {
             name: format!("{name}/backend/0"),
             weight: 1,
             filters: Vec::new(),
-            destination: Ok(destination),
+            destination: Ok(destination(host)),
         }]),
         websocket: false,
         timeouts: Timeouts::default(),
@@ -218,7 +222,9 @@ pub(crate) fn gateway() -> impl Strategy<Value = Arc<Gateway>> {
     let consumers =
         prop::collection::btree_map(name(), prop::collection::vec((name(), name()), 0..4), 0..3);
     let budgets = prop::collection::btree_map(name(), 0..3u64, 0..4);
-    (listeners, consumers, budgets).prop_map(|(listeners, consumers, budgets)| {
+    let telemetry = prop::option::of(name());
+    let all = (listeners, consumers, budgets, telemetry);
+    all.prop_map(|(listeners, consumers, budgets, telemetry)| {
         let listeners = listeners.into_iter();
         let listeners = listeners.map(|(name, traffic)| listener(&name, traffic));
         let consumers = consumers.into_iter().map(|(namespace, consumers)| {
@@ -231,8 +237,46 @@ pub(crate) fn gateway() -> impl Strategy<Value = Arc<Gateway>> {
             listeners: listeners.collect(),
             consumers: consumers.collect(),
             budgets: budgets.collect(),
+            bootstrap: bootstrap_of(telemetry.as_deref()),
+            telemetry: telemetry.map(telemetry_of).unwrap_or_default(),
         })
     })
+}
+
+/// A bootstrap with a change that says this.
+fn bootstrap_of(text: Option<&str>) -> Bootstrap {
+    let change = text.map(|text| BootstrapChange::Merge(serde_json::json!({"stats_tags": [text]})));
+    Bootstrap {
+        change,
+        ..Bootstrap::default()
+    }
+}
+
+/// Logs to a file of this name, and to a collector that wants a header.
+fn telemetry_of(path: String) -> Telemetry {
+    let log = |sink| AccessLog {
+        name: format!("default/eg/{path}"),
+        scope: LogScope::Traffic,
+        ai_calls: AiCalls::LeftOut,
+        format: LogFormat::Default,
+        matches: Vec::new(),
+        sink,
+    };
+    let collector = OpenTelemetryLogSink {
+        receiver: Receiver {
+            cluster: "accesslog_otel_0_1".into(),
+            destination: destination("collector.default.svc"),
+            headers: vec![("authorization".into(), path.clone().into())],
+        },
+        resource_attributes: [("service.name".to_string(), path.clone())].into(),
+    };
+    Telemetry {
+        access_logs: vec![
+            log(LogSink::File { path: path.clone() }),
+            log(LogSink::OpenTelemetry(collector)),
+        ],
+        ..Telemetry::default()
+    }
 }
 
 pub(crate) fn settings() -> impl Strategy<Value = ProxySettings> {

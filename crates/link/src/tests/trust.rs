@@ -294,7 +294,7 @@ async fn another_protocol_is_refused_in_words_and_the_proxy_keeps_what_it_has() 
     assert!(
         status
             .message()
-            .contains("link protocol 2 and this controller 1"),
+            .contains("link protocol 3 and this controller 2"),
         "{status}"
     );
     let applied = wire::Applied {

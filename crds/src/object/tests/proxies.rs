@@ -69,7 +69,7 @@ fn the_seed_with_tracing_is_read() {
     }}})));
     let tracing = spec.telemetry.unwrap().tracing.unwrap();
     assert_eq!(tracing.sampling_rate, Some(100));
-    assert_eq!(tracing.provider.0["port"], 4317);
+    assert_eq!(tracing.provider.port, Some(4317));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tollgate_ir as ir;
 use tollgate_xds::{
-    Admin, BootstrapOptions, BuildOptions, Progress, Rejection, Resources, Snapshot, bootstrap,
+    Admin, BootstrapOptions, BuildOptions, Progress, Rejection, Resources, Snapshot, bootstrap_of,
     build, serve,
 };
 
@@ -73,13 +73,14 @@ impl Envoy {
             };
             serve(&path, receiver, sender, shutdown).await.unwrap();
         });
-        let config = bootstrap(&BootstrapOptions {
+        let options_of_start = BootstrapOptions {
             node_id: "test".to_string(),
             node_cluster: "default/gw".to_string(),
             xds_socket,
             admin: Admin::Socket(directory.path().join("admin.sock")),
             connections_max: 1000,
-        });
+        };
+        let config = bootstrap_of(&options_of_start, &gateway.bootstrap).unwrap();
         let process = spawn(directory.path(), &config);
         let mut envoy = Self {
             directory,
@@ -184,6 +185,7 @@ fn spawn(directory: &Path, config: &Value) -> Child {
         .arg("--config-path")
         .arg(path)
         .args(["--use-dynamic-base-id", "--concurrency", "1"])
+        .args(["--file-flush-interval-msec", "20"])
         .args([
             "--log-level",
             &std::env::var("ENVOY_LOG").unwrap_or("warning".into()),

@@ -1,7 +1,10 @@
-//! The file that Envoy starts with: where its configuration comes from, its admin interface, its
+//! What every bootstrap says: where Envoy's configuration comes from, its admin interface, its
 //! limits. Everything else arrives over xDS.
+//!
+//! It is made with placeholders, so that a change can be checked where nobody knows the proxy's
+//! folder; [`filled`] puts in what the proxy knows.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -31,20 +34,26 @@ pub enum Admin {
     Socket(PathBuf),
 }
 
-const XDS_CLUSTER: &str = "tollgate-xds";
+/// The cluster that Envoy's configuration comes from.
+pub(crate) const XDS_CLUSTER: &str = "tollgate-xds";
+/// Connections that are assumed where the proxy's own limit is not known.
+pub(crate) const CONNECTIONS_MAX: u64 = 50_000;
 
-/// The bootstrap as protobuf JSON, as `envoy --config-path` reads it from a `.json` file.
+const NODE_ID: &str = "TOLLGATE_NODE_ID";
+const NODE_CLUSTER: &str = "TOLLGATE_NODE_CLUSTER";
+const ADMIN_SOCKET: &str = "TOLLGATE_ADMIN_SOCKET";
+const XDS_SOCKET: &str = "TOLLGATE_XDS_SOCKET";
+
+/// The bootstrap where nothing is added or changed, as protobuf JSON.
 pub fn bootstrap(options: &BootstrapOptions) -> Value {
-    let BootstrapOptions {
-        node_id,
-        node_cluster,
-        xds_socket,
-        admin,
-        connections_max,
-    } = options;
+    filled(template(options.connections_max), options)
+}
+
+/// The bootstrap with placeholders.
+pub(crate) fn template(connections_max: u64) -> Value {
     json!({
-        "node": {"id": node_id, "cluster": node_cluster},
-        "admin": {"address": admin_address(admin)},
+        "node": {"id": NODE_ID, "cluster": NODE_CLUSTER},
+        "admin": {"address": admin_address(&Admin::Socket(ADMIN_SOCKET.into()))},
         "dynamic_resources": {
             "ads_config": {
                 "api_type": "DELTA_GRPC",
@@ -55,7 +64,7 @@ pub fn bootstrap(options: &BootstrapOptions) -> Value {
             "cds_config": ads(),
             "lds_config": ads(),
         },
-        "static_resources": {"clusters": [xds_cluster(xds_socket)]},
+        "static_resources": {"clusters": [xds_cluster(Path::new(XDS_SOCKET))]},
         "overload_manager": {
             "resource_monitors": [{
                 "name": "envoy.resource_monitors.global_downstream_max_connections",
@@ -68,6 +77,27 @@ pub fn bootstrap(options: &BootstrapOptions) -> Value {
         // Counters of clusters that get no traffic are not made: a gateway has many clusters.
         "deferred_stat_options": {"enable_deferred_creation_stats": true},
     })
+}
+
+/// A template, changed or not, with what the proxy knows. What it fills no change can touch.
+pub(crate) fn filled(mut template: Value, options: &BootstrapOptions) -> Value {
+    let BootstrapOptions {
+        node_id,
+        node_cluster,
+        xds_socket,
+        admin,
+        connections_max: _,
+    } = options;
+    template["node"]["id"] = json!(node_id);
+    template["node"]["cluster"] = json!(node_cluster);
+    template["admin"]["address"] = admin_address(admin);
+    let clusters = template["static_resources"]["clusters"].as_array_mut();
+    for cluster in clusters.into_iter().flatten() {
+        if cluster["name"] == XDS_CLUSTER {
+            *cluster = xds_cluster(xds_socket);
+        }
+    }
+    template
 }
 
 /// The first snapshot is waited for, however long it takes.
@@ -84,7 +114,7 @@ fn admin_address(admin: &Admin) -> Value {
     }
 }
 
-fn xds_cluster(socket: &std::path::Path) -> Value {
+fn xds_cluster(socket: &Path) -> Value {
     json!({
         "name": XDS_CLUSTER,
         "type": "STATIC",
