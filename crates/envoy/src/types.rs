@@ -39,6 +39,10 @@ pub use pb::envoy::extensions::common::matching::v3 as matching;
 pub use pb::envoy::extensions::filters::common::matcher::action::v3 as matcher_action;
 /// Cross-origin requests: the filter.
 pub use pb::envoy::extensions::filters::http::cors::v3 as cors_filter;
+/// Modules that Envoy loads.
+pub use pb::envoy::extensions::dynamic_modules::v3 as dynamic_modules;
+/// Modules that Envoy loads, as HTTP filters.
+pub use pb::envoy::extensions::filters::http::dynamic_modules::v3 as dynamic_modules_filter;
 /// External processing: the filter. The service is [`ext_proc`].
 pub use pb::envoy::extensions::filters::http::ext_proc::v3 as ext_proc_filter;
 /// Header mutation: the filter.

@@ -7,6 +7,7 @@
 
 mod client;
 pub mod command;
+pub mod engine;
 mod echo;
 mod events;
 mod fault_proxy;

@@ -11,7 +11,7 @@ use envoy::listener::{Filter, filter};
 use envoy::mutation::{HeaderMutation, header_mutation};
 
 use super::value::{ads, duration_ms, prefix, uint32, yes};
-use super::{BuildOptions, cors, ext_proc, local_reply, names, rate_limit};
+use super::{BuildOptions, cors, engine, local_reply, names, rate_limit};
 
 /// How long a stream may be silent in both directions. Routes can say otherwise.
 const STREAM_IDLE_MS: u64 = 300_000;
@@ -153,15 +153,7 @@ fn build_filters(http: &ir::HttpTraffic, options: &BuildOptions) -> Vec<HttpFilt
     // First: a preflight is answered before anything is counted or checked.
     let mut filters = vec![cors::build_filter()];
     if has_ai(http) {
-        filters.push(HttpFilter {
-            name: names::EXT_PROC_FILTER.to_string(),
-            // AI routes enable it.
-            disabled: true,
-            config_type: Some(http_filter::ConfigType::TypedConfig(envoy::pack(
-                &ext_proc::build_filter(http, options),
-            ))),
-            ..HttpFilter::default()
-        });
+        filters.push(engine::build_filter(http, options));
     }
     filters.extend(rate_limit::build_filters(http));
     filters.push(HttpFilter {
