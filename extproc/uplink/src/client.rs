@@ -145,5 +145,3 @@ impl std::fmt::Debug for Client {
     }
 }
 
-#[cfg(test)]
-mod tests;

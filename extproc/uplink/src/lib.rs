@@ -15,3 +15,6 @@ mod wire;
 pub use client::{Client, Following};
 pub use frame::FrameError;
 pub use wire::Figures;
+
+#[cfg(test)]
+mod tests;

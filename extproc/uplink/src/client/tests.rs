@@ -1,1 +1,0 @@
-//! Both ends over a real socket.
