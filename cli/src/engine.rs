@@ -35,7 +35,11 @@ pub(crate) fn choose(args: &EngineArgs, envoy: &EnvoyBinary) -> anyhow::Result<E
         engine_module,
     } = args;
     if *engine == EngineKind::ExtProc {
-        tracing::info!(engine = "ext-proc", why = "--engine", "LLM calls are handled in this process");
+        tracing::info!(
+            engine = "ext-proc",
+            why = "--engine",
+            "LLM calls are handled in this process"
+        );
         return Ok(EngineChoice::ExtProc);
     }
     match find(engine_module.as_deref(), envoy) {
@@ -79,7 +83,9 @@ fn find(named: Option<&Path>, envoy: &EnvoyBinary) -> anyhow::Result<PathBuf> {
     );
     let path = std::path::absolute(&path)
         .with_context(|| format!("the folder of {} cannot be told", path.display()))?;
-    let folder = path.parent().context("the engine's library has no folder")?;
+    let folder = path
+        .parent()
+        .context("the engine's library has no folder")?;
     Ok(folder.to_path_buf())
 }
 
@@ -123,10 +129,7 @@ mod tests {
             "--engine in-envoy: the engine's library needs Envoy 1.40.x; /opt/envoy is 1.39.3"
         );
         let asked = args(EngineKind::ExtProc, Some(&library));
-        assert_eq!(
-            choose(&asked, &envoy(None)).unwrap(),
-            EngineChoice::ExtProc
-        );
+        assert_eq!(choose(&asked, &envoy(None)).unwrap(), EngineChoice::ExtProc);
     }
 
     #[test]
@@ -139,7 +142,10 @@ mod tests {
         ] {
             let error = choose(&args(EngineKind::InEnvoy, Some(path)), &envoy(None)).unwrap_err();
             let text = error.to_string();
-            assert!(text.contains(rule) && text.contains(path.to_str().unwrap()), "{text}");
+            assert!(
+                text.contains(rule) && text.contains(path.to_str().unwrap()),
+                "{text}"
+            );
         }
     }
 }

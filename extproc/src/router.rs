@@ -10,8 +10,7 @@ use tonic::{Status, Streaming};
 
 use crate::{
     convert::{self, Head},
-    costs,
-    origin,
+    costs, origin,
     wire::{HttpBody, HttpHeaders, ProcessingRequest, ProcessingResponse, Request},
 };
 

@@ -109,9 +109,7 @@ impl Engine {
     fn settle(&self) {
         let end = Instant::now() + SETTLE_WAIT_MAX;
         let is_quiet = || {
-            self.host.in_flight() == 0
-                && self.host.being_concluded() == 0
-                && self.client.is_idle()
+            self.host.in_flight() == 0 && self.host.being_concluded() == 0 && self.client.is_idle()
         };
         while !is_quiet() {
             if Instant::now() >= end {

@@ -115,7 +115,11 @@ fn assemble(gateway: &ir::Gateway, options: &BuildOptions, last: &Last<'_>) -> R
     }
     let traffic = || listeners.iter().flat_map(ir::Listener::http);
     let ai = traffic().any(http_manager::has_ai);
-    let engine = if ai { engine::build_clusters(options) } else { Vec::new() };
+    let engine = if ai {
+        engine::build_clusters(options)
+    } else {
+        Vec::new()
+    };
     let ratelimit = traffic().any(|http| rate_limit::Kinds::of_http(http).global);
     let ratelimit = ratelimit.then(|| rate_limit::build_cluster(options));
     for cluster in engine.into_iter().chain(ratelimit) {

@@ -1,6 +1,11 @@
 //! One client call on the host's side: its exchange, its times, and its end whatever happens.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    time::Instant,
+};
 
 use parking_lot::Mutex;
 use tollgate_engine::{EndStep, Exchange};
@@ -56,14 +61,30 @@ impl Call {
         }
     }
 
-    /// Ends the call: settles, then tells of it. Where the proxy closes the stream meanwhile, the
+    /// Ends the call: settles, and tells of it. Where the proxy closes the stream meanwhile, the
     /// drop does so.
     pub async fn conclude(&mut self, end: EndStep) {
         let _pending = self.host.concluding();
         self.unlist();
-        self.host.conclude(&self.exchange, end).await;
+        self.settle(end).await;
         self.concluded = true;
-        self.report();
+    }
+
+    /// The call is told of as soon as its settlement is on its way, so that a ledger behind a wire
+    /// gets both at once.
+    async fn settle(&mut self, end: EndStep) {
+        let (host, exchange) = (Arc::clone(&self.host), Arc::clone(&self.exchange));
+        let mut settling = pin!(host.conclude(&exchange, end));
+        let mut is_told = false;
+        poll_fn(|cx| {
+            let settled = settling.as_mut().poll(cx);
+            if !is_told && (settled.is_ready() || exchange.lock().is_closed()) {
+                is_told = true;
+                self.report();
+            }
+            settled
+        })
+        .await;
     }
 
     fn unlist(&mut self) {
@@ -111,8 +132,7 @@ impl Drop for Call {
         };
         let pending = self.host.concluding();
         runtime.spawn(async move {
-            rest.host.conclude(&rest.exchange, end).await;
-            rest.report();
+            rest.settle(end).await;
             drop(pending);
         });
     }

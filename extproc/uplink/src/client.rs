@@ -66,7 +66,7 @@ impl Client {
                 Ok(stream) => {
                     pause = RECONNECT_FIRST;
                     let ended = pump::run(&self, stream, &mut following).await;
-                    self.state.lock().disconnected();
+                    self.break_off();
                     tracing::warn!(why = %ended, "the uplink broke; the ledger is out of reach until it is back");
                 }
                 Err(error) => {
@@ -100,6 +100,11 @@ impl Client {
             state.settle_failures,
             state.host_failures,
         )
+    }
+
+    /// The connection is gone.
+    pub(crate) fn break_off(&self) {
+        self.state.lock().disconnected();
     }
 
     fn has_bundle(&self) {
@@ -144,4 +149,3 @@ impl std::fmt::Debug for Client {
             .finish_non_exhaustive()
     }
 }
-

@@ -40,11 +40,8 @@ unsafe extern "C" {
     #[link_name = "envoy_dynamic_module_callback_http_get_body_size"]
     pub(super) fn get_body_size(stream: *mut c_void, body: u32) -> usize;
     #[link_name = "envoy_dynamic_module_callback_http_get_body_chunks"]
-    pub(super) fn get_body_chunks(
-        stream: *mut c_void,
-        body: u32,
-        chunks: *mut EnvoyBuffer,
-    ) -> bool;
+    pub(super) fn get_body_chunks(stream: *mut c_void, body: u32, chunks: *mut EnvoyBuffer)
+    -> bool;
     #[link_name = "envoy_dynamic_module_callback_http_get_body_chunks_size"]
     pub(super) fn get_body_chunks_size(stream: *mut c_void, body: u32) -> usize;
     #[link_name = "envoy_dynamic_module_callback_http_append_body"]

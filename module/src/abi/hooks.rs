@@ -131,9 +131,12 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
 ) -> HeadersStatus {
     // SAFETY: as Envoy gives them.
     unsafe {
-        run(stream, filter, HeadersStatus::StopIteration, |it, stream| {
-            it.on_request_headers(stream, end)
-        })
+        run(
+            stream,
+            filter,
+            HeadersStatus::StopIteration,
+            |it, stream| it.on_request_headers(stream, end),
+        )
     }
 }
 
@@ -178,9 +181,12 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
 ) -> HeadersStatus {
     // SAFETY: as Envoy gives them.
     unsafe {
-        run(stream, filter, HeadersStatus::StopIteration, |it, stream| {
-            it.on_response_headers(stream, end)
-        })
+        run(
+            stream,
+            filter,
+            HeadersStatus::StopIteration,
+            |it, stream| it.on_response_headers(stream, end),
+        )
     }
 }
 

@@ -9,9 +9,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{
     callbacks,
-    types::{
-        EnvoyBuffer, METADATA_OF_HOST, ModuleBuffer, ModuleHeader, RESPONSE_CODE_DETAILS,
-    },
+    types::{EnvoyBuffer, METADATA_OF_HOST, ModuleBuffer, ModuleHeader, RESPONSE_CODE_DETAILS},
 };
 
 /// The headers of a request or of an answer.
@@ -110,9 +108,7 @@ impl Stream<'_> {
     /// Removes a header, if it is there.
     pub(crate) fn remove_header(&mut self, kind: HeaderKind, name: &str) {
         // SAFETY: the stream is that of this hook; a null value removes.
-        unsafe {
-            callbacks::set_header(self.raw, kind as u32, name.into(), ModuleBuffer::NOTHING)
-        };
+        unsafe { callbacks::set_header(self.raw, kind as u32, name.into(), ModuleBuffer::NOTHING) };
     }
 
     /// Answers the client in the place of whoever is behind; the stream ends with it.
@@ -180,8 +176,7 @@ impl Stream<'_> {
         }
         let mut chunks = vec![EnvoyBuffer::EMPTY; count];
         // SAFETY: the vector has as many elements as Envoy has said that it will write.
-        let is_there =
-            unsafe { callbacks::get_body_chunks(self.raw, body, chunks.as_mut_ptr()) };
+        let is_there = unsafe { callbacks::get_body_chunks(self.raw, body, chunks.as_mut_ptr()) };
         if !is_there {
             return;
         }
@@ -241,12 +236,7 @@ impl Stream<'_> {
     pub(crate) fn set_metadata(&mut self, namespace: &str, key: &str, value: f64) {
         // SAFETY: the stream is that of this hook; Envoy copies the names.
         unsafe {
-            callbacks::set_dynamic_metadata_number(
-                self.raw,
-                namespace.into(),
-                key.into(),
-                value,
-            );
+            callbacks::set_dynamic_metadata_number(self.raw, namespace.into(), key.into(), value);
         }
     }
 

@@ -140,12 +140,10 @@ impl Entry {
         }
         let body = stream.body(Body::Request);
         let now_ms = self.engine.host.now_ms();
-        let step = call.exchange().lock().on_request_body(
-            &Head(stream),
-            body,
-            now_ms,
-            rand::random(),
-        );
+        let step =
+            call.exchange()
+                .lock()
+                .on_request_body(&Head(stream), body, now_ms, rand::random());
         self.take_step(stream, call, step)
     }
 

@@ -7,8 +7,8 @@
 
 mod client;
 pub mod command;
-pub mod engine;
 mod echo;
+pub mod engine;
 mod events;
 mod fault_proxy;
 mod gateway;

@@ -151,10 +151,7 @@ impl Connection<'_> {
             answer
         });
         if let Poll::Ready(answer) = poll_fn(|cx| Poll::Ready(asking.as_mut().poll(cx))).await {
-            frame::encode(
-                &Down::Answer { number, answer },
-                &mut self.out.bytes.lock(),
-            )?;
+            frame::encode(&Down::Answer { number, answer }, &mut self.out.bytes.lock())?;
             return Ok(());
         }
         let out = Arc::clone(&self.out);

@@ -3,9 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tollgate_budget::{Settlement, Store, StoreError};
-use tollgate_bundle::{
-    Api, Backend, Bundle, Credential, Rule, Scope,
-};
+use tollgate_bundle::{Api, Backend, Bundle, Credential, Rule, Scope};
 use tollgate_engine::{BudgetDecision, CallRecord, Ending};
 use tollgate_host::{CallTimes, Told};
 use tollgate_secret::Secret;
@@ -119,11 +117,10 @@ async fn ledger_is_unavailable_while_the_uplink_is_not_connected() {
 
 #[tokio::test]
 async fn settlement_waits_for_the_uplink_and_charges_once() {
-    let mut rig = Rig::start().await;
+    let rig = Rig::start().await;
     let engine = rig.engine();
     engine.connected().await;
     let receipt = engine.hold(1).await;
-    rig.stop().await;
     let client = engine.disconnect().await;
     let settlement = Settlement {
         receipt,
@@ -134,7 +131,7 @@ async fn settlement_waits_for_the_uplink_and_charges_once() {
         assert_eq!(client.settle(&settlement).await.unwrap(), []);
     }
     assert!(!client.is_idle());
-    rig.serve().await;
+    assert_eq!(rig.standing().await, (0, 15));
     let engine = Engine::of(client);
     rig.until_standing((12, 0)).await;
     eventually(|| engine.client.is_idle()).await;

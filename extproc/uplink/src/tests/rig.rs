@@ -201,6 +201,7 @@ impl Engine {
     pub(super) async fn disconnect(self) -> Arc<Client> {
         self.task.abort();
         assert!(self.task.await.unwrap_err().is_cancelled());
+        self.client.break_off();
         self.client
     }
 }
