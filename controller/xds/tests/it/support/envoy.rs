@@ -13,8 +13,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tollgate_ir as ir;
 use tollgate_xds::{
-    Admin, BootstrapOptions, BuildOptions, Progress, Rejection, Resources, Snapshot, bootstrap,
-    build, serve,
+    Admin, BootstrapOptions, BuildOptions, EngineHost, Progress, Rejection, Resources, Snapshot,
+    bootstrap, build, serve,
 };
 
 /// Longest wait for anything in a test; a loaded machine starts Envoy in seconds.
@@ -96,6 +96,14 @@ impl Envoy {
             }
         }
         envoy
+    }
+
+    /// Where Envoy looks for the ext_proc service.
+    pub(crate) fn extproc_socket(&self) -> PathBuf {
+        match &self.options.engine {
+            EngineHost::ExtProc(service) => service.socket.clone(),
+            EngineHost::InEnvoy(_) => panic!("no ext_proc service"),
+        }
     }
 
     /// Sends another configuration, without waiting; returns its version.
