@@ -22,7 +22,7 @@ pub(crate) struct InFlight {
 }
 
 /// Counts what is under way: one for each value that [`Pending::one_more`] gave and that lives.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Pending {
     all: Arc<AtomicUsize>,
     counts: bool,
@@ -81,15 +81,6 @@ impl InFlight {
 }
 
 // === impl Pending ===
-
-impl Default for Pending {
-    fn default() -> Self {
-        Self {
-            all: Arc::default(),
-            counts: false,
-        }
-    }
-}
 
 impl Pending {
     pub(crate) fn one_more(&self) -> Self {

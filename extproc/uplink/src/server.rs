@@ -46,8 +46,8 @@ struct Shared {
     sessions: Arc<Sessions>,
     /// The connection that speaks for the engine: the newest.
     newest: AtomicU64,
-    /// Counters of an engine start at zero: what was told of already.
-    counted: Mutex<(u64, u64)>,
+    /// What was told of already.
+    counted: Mutex<Figures>,
 }
 
 /// Serves the uplink on a Unix socket until `shutdown` completes. The socket is created anew, in a
@@ -97,26 +97,26 @@ impl Shared {
         self.newest.load(Ordering::Acquire) == number
     }
 
-    fn connected(&self) {
-        *self.counted.lock() = (0, 0);
+    /// Counters of an engine start at zero.
+    fn engine_is_new(&self) {
+        *self.counted.lock() = Figures::default();
     }
 
     /// Failures that the engine has counted become ours, each once.
     fn figures(&self, figures: Figures) {
-        let (settle, host) = {
-            let mut counted = self.counted.lock();
-            let (settle, host) = *counted;
-            *counted = (figures.settle_failures, figures.host_failures);
-            (
-                figures.settle_failures.saturating_sub(settle),
-                figures.host_failures.saturating_sub(host),
-            )
-        };
-        for _ in 0..settle {
+        let last = std::mem::replace(&mut *self.counted.lock(), figures.clone());
+        for _ in last.settle_failures..figures.settle_failures {
             self.parts.told.settle_failed();
         }
-        for _ in 0..host {
+        for _ in last.host_failures..figures.host_failures {
             self.parts.told.host_failed();
+        }
+        let dropped = figures.records_dropped.saturating_sub(last.records_dropped);
+        if dropped > 0 {
+            tracing::error!(
+                dropped,
+                "calls are missing in metrics and access log: the uplink was away for long"
+            );
         }
         self.parts.figures.send_replace(figures);
     }

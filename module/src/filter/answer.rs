@@ -110,7 +110,7 @@ impl Entry {
         }
         let piece = stream.body(Body::Response);
         if self.is_asking {
-            self.pieces.later.extend_from_slice(&piece);
+            self.pieces.later.push_back(piece);
             self.pieces.is_last |= end;
             stream.replace_received(Body::Response, b"");
             return BodyStatus::StopIterationAndBuffer;
@@ -227,21 +227,38 @@ impl Entry {
         }
         let asked = std::mem::take(&mut self.pieces.asked);
         self.pieces.is_ready(&asked, &change);
-        if !is_last && (self.pieces.is_last || !self.pieces.later.is_empty()) {
-            let piece = self.pieces.later.split().freeze();
-            let end = self.pieces.is_last;
-            return match self.read_piece(stream, call, &piece, end) {
-                Piece::Done(call, change) => {
+        if is_last {
+            return self.let_go(stream, call, true);
+        }
+        self.read_later(stream, call)
+    }
+
+    /// Shows the engine what came meanwhile, piece by piece: an answer that has to end ends at the
+    /// piece that is too much.
+    fn read_later(&mut self, stream: &mut Stream<'_>, mut call: Call) -> Next {
+        loop {
+            let next = self.pieces.later.pop_front();
+            let end = self.pieces.is_last && self.pieces.later.is_empty();
+            let piece = match next {
+                Some(piece) => piece,
+                // Trailers have ended it.
+                None if end => Bytes::new(),
+                None => return self.let_go(stream, call, false),
+            };
+            match self.read_piece(stream, call, &piece, end) {
+                Piece::Done(done, change) => {
                     self.pieces.is_ready(&piece, &change);
-                    self.let_go(stream, call, end)
+                    if end {
+                        return self.let_go(stream, done, true);
+                    }
+                    call = done;
                 }
                 Piece::Asking => {
                     self.pieces.asked = piece;
-                    Next::Wait
+                    return Next::Wait;
                 }
-            };
+            }
         }
-        self.let_go(stream, call, is_last)
     }
 
     /// What is ready goes on.

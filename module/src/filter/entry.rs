@@ -1,7 +1,7 @@
 //! The filter of the listener, as far as the request goes: who calls, what for, and what is
 //! forwarded. `answer` has the way back.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use tollgate_engine::{Reply, Step};
@@ -31,13 +31,14 @@ pub(crate) struct Entry {
     pub(super) pieces: Pieces,
 }
 
-/// Pieces of an answer that is read in pieces, while the engine's thread has the call.
+/// Pieces of an answer that is read in pieces, while the engine's thread has the call: what comes in
+/// the two seconds that the ledger may take at most.
 #[derive(Default)]
 pub(super) struct Pieces {
     /// What the engine is asked about.
     pub(super) asked: Bytes,
-    /// What came since, and whether the last is among it.
-    pub(super) later: BytesMut,
+    /// What came since, as it came, and whether the last is among it.
+    pub(super) later: VecDeque<Bytes>,
     pub(super) is_last: bool,
     /// What may go on.
     pub(super) ready: BytesMut,

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How often changed figures are told.
-const FIGURES_EVERY: Duration = Duration::from_millis(50);
+const FIGURES_EVERY: Duration = Duration::from_millis(100);
 const READ_BYTES: usize = 64 << 10;
 
 /// Why a connection ended.

@@ -118,8 +118,11 @@ impl Connection<'_> {
             let Up::Hello { session } = message else {
                 return Err(Ended::NoHello);
             };
-            self.session = Some((session, self.shared.sessions.begin(session)));
-            self.shared.connected();
+            let connection = self.shared.sessions.begin(session);
+            if connection == 1 {
+                self.shared.engine_is_new();
+            }
+            self.session = Some((session, connection));
             return Ok(());
         };
         match message {
