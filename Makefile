@@ -14,17 +14,19 @@ FAKETIME := /usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1
 run: build
 	@$(TOLLGATE) run $(RUN_ARGS)
 
-## build: compile the release binary target/release/tollgate
+## build: compile the release binary target/release/tollgate, and the engine's library for Envoy beside it
 .PHONY: build
 build: deps
 	@echo "building tollgate (release); the first time takes a few minutes"
-	cargo build --release --locked -p tollgate
+	cargo build --release --locked -p tollgate -p tollgate-module
 
 ## test: everything: formats, lints, generated files, unit, golden, real Envoy, official SDKs
 .PHONY: test
 test: deps test-deps check
 	@echo "running all tests"
 	TOLLGATE_TEST_PYTHON=$(PYTHON) cargo test --workspace --locked --no-fail-fast
+	@echo "running the tests of the product again, with the engine behind ext_proc"
+	TOLLGATE_ENGINE=ext-proc TOLLGATE_TEST_PYTHON=$(PYTHON) cargo test -p tollgate --test e2e --locked --no-fail-fast
 	@if tests/cluster/helm >/dev/null; then tests/charts/run; else echo "make test: THE CHART TESTS WERE NOT RUN, see above"; fi
 	@if $(MAKE) --no-print-directory cluster-deps; then $(MAKE) --no-print-directory test-cluster TOLLGATE_BIN=target/debug/tollgate; \
 	  else echo "make test: THE CLUSTER TESTS WERE NOT RUN, see above; the rest has passed"; fi
@@ -44,7 +46,7 @@ fuzz: deps
 ## bench: CPU per request, latency and memory against plain Envoy; prints the table of docs/performance.md
 .PHONY: bench
 bench: deps
-	cargo build --release --locked -p tollgate -p tollgate-bench
+	cargo build --release --locked -p tollgate -p tollgate-module -p tollgate-bench
 	target/release/tollgate-bench $(BENCH_ARGS)
 
 ## bench-scale: many routes on a cluster of its own: time until they are served, memory, CPU, bytes; 15 min
@@ -56,7 +58,7 @@ bench-scale: build test-deps cluster-deps
 ## torture: the torture suite in its long form: three processes, Redis and memory, 10^6 requests each
 .PHONY: torture
 torture: deps test-deps
-	cargo build --release --locked -p tollgate -p tollgate-torture
+	cargo build --release --locked -p tollgate -p tollgate-module -p tollgate-torture
 	target/release/tollgate-torture --form long $(TORTURE_ARGS)
 	target/release/tollgate-torture --form long --store memory $(TORTURE_ARGS)
 
@@ -66,7 +68,7 @@ torture-litellm: deps test-deps
 	@test -x $(LITELLM)/bin/litellm || { echo "installing LiteLLM into $(LITELLM)"; \
 	  python3 -m venv $(LITELLM) && \
 	  $(LITELLM)/bin/pip install --quiet --disable-pip-version-check 'litellm[proxy]==1.106.2'; }
-	cargo build --release --locked -p tollgate -p tollgate-torture
+	cargo build --release --locked -p tollgate -p tollgate-module -p tollgate-torture
 	target/release/tollgate-torture $(TORTURE_ARGS)
 	target/release/tollgate-torture --against litellm --litellm $(LITELLM)/bin/litellm $(TORTURE_ARGS)
 

@@ -49,7 +49,12 @@ const XDS: &[&str] = &["tollgate-xds"];
 /// What controller and proxy say to each other.
 const LINK: &[&str] = &["tollgate-link"];
 /// Crates that serve requests.
-const DATA_PLANE: &[&str] = &["tollgate-extproc", "tollgate-proxy", "tollgate-ratelimit"];
+const DATA_PLANE: &[&str] = &[
+    "tollgate-extproc",
+    "tollgate-proxy",
+    "tollgate-ratelimit",
+    "tollgate-uplink",
+];
 
 /// Crates that test the product from outside, or stand in for what is outside; they know each
 /// other alone.
@@ -78,11 +83,14 @@ fn forbidden() -> BTreeMap<&'static str, Vec<&'static [&'static str]>> {
         ("tollgate-envoy", vec![ASYNC, KUBERNETES]),
         ("tollgate-extproc", vec![KUBERNETES, XDS, LINK]),
         ("tollgate-fleet", vec![ASYNC, ENVOY, XDS, LINK, DATA_PLANE]),
+        ("tollgate-host", vec![KUBERNETES, ENVOY, XDS, LINK]),
         ("tollgate-ir", vec![ASYNC, KUBERNETES, ENVOY]),
         ("tollgate-kubernetes", vec![ENVOY, XDS, LINK, DATA_PLANE]),
         ("tollgate-ledger", vec![KUBERNETES, ENVOY]),
         ("tollgate-link", vec![KUBERNETES, ENVOY, XDS, DATA_PLANE]),
         ("tollgate-llm", vec![ASYNC, KUBERNETES, ENVOY]),
+        // It speaks to Envoy in C, and knows none of its protobuf.
+        ("tollgate-module", vec![KUBERNETES, ENVOY, XDS, LINK]),
         ("tollgate-pki", vec![ASYNC, KUBERNETES, ENVOY]),
         // It reaches Envoy through `xds`, see `the_proxy_names_no_type_of_envoys_protocol`.
         ("tollgate-proxy", vec![KUBERNETES, LINK]),
@@ -93,6 +101,7 @@ fn forbidden() -> BTreeMap<&'static str, Vec<&'static [&'static str]>> {
             "tollgate-translate",
             vec![ASYNC, ENVOY, XDS, LINK, DATA_PLANE],
         ),
+        ("tollgate-uplink", vec![KUBERNETES, ENVOY, XDS, LINK]),
         ("tollgate-xds", vec![KUBERNETES, LINK, DATA_PLANE]),
     ])
 }
@@ -237,6 +246,41 @@ fn no_file_holds_too_much_and_each_says_what_it_owns() {
             );
         }
     }
+}
+
+/// The compiler forbids it everywhere else, by the workspace's lints; the module denies it, and its
+/// interface to Envoy alone expects it.
+#[test]
+fn unsafe_code_stands_in_the_interface_to_envoy_alone() {
+    let mut files = Vec::new();
+    rust_files(&root(), &mut files);
+    let mut expecting: Vec<String> = files
+        .iter()
+        .filter(|file| {
+            let text = std::fs::read_to_string(file).unwrap();
+            text.contains(concat!("expect(unsafe", "_code"))
+                || text.contains(concat!("allow(unsafe", "_code"))
+        })
+        .map(|file| file.strip_prefix(root()).unwrap().display().to_string())
+        .collect();
+    expecting.sort();
+    assert_eq!(expecting, ["module/src/abi.rs"]);
+    let lenient: Vec<String> = packages()
+        .iter()
+        .map(|package| package["manifest_path"].as_str().unwrap().to_string())
+        .filter(|manifest| {
+            let text = std::fs::read_to_string(manifest).unwrap();
+            !text.contains("[lints]\nworkspace = true")
+        })
+        .map(|manifest| {
+            Path::new(&manifest)
+                .strip_prefix(root())
+                .unwrap()
+                .display()
+                .to_string()
+        })
+        .collect();
+    assert_eq!(lenient, ["module/Cargo.toml"]);
 }
 
 fn is_test(path: &str) -> bool {

@@ -128,6 +128,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "PATH", env = "ENVOY_BIN")]
     pub(crate) envoy: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
+
     /// Worker threads of Envoy; the default is the number of cores.
     #[arg(long, value_name = "N")]
     pub(crate) concurrency: Option<u32>,
@@ -165,6 +168,27 @@ pub(crate) struct EndpointArgs {
         env = "TOLLGATE_ADMIN_BIND"
     )]
     pub(crate) admin_bind: SocketAddr,
+}
+
+/// Where the engine runs that handles LLM calls.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct EngineArgs {
+    /// Where LLM calls are handled: inside Envoy, which costs less, or in this process, behind
+    /// Envoy's ext_proc; auto is inside Envoy where library and Envoy fit.
+    #[arg(long, value_enum, default_value_t = EngineKind::Auto, env = "TOLLGATE_ENGINE")]
+    pub(crate) engine: EngineKind,
+
+    /// The engine's library for Envoy, libtollgate_module.so; without it the one beside this
+    /// program.
+    #[arg(long, value_name = "PATH", env = "TOLLGATE_ENGINE_MODULE")]
+    pub(crate) engine_module: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineKind {
+    Auto,
+    ExtProc,
+    InEnvoy,
 }
 
 #[derive(Clone, Debug, clap::Args)]

@@ -10,6 +10,7 @@ mod certgen;
 mod check;
 mod controller;
 mod crds;
+mod engine;
 mod explain;
 mod load;
 mod logging;

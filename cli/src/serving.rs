@@ -2,6 +2,7 @@
 //! data plane and the admin endpoint, joined. `run` and `proxy` differ in where gateways come
 //! from, and in nothing here.
 
+pub(crate) mod engine;
 pub(crate) mod ledger;
 mod rate_limits;
 mod settle;
@@ -17,23 +18,26 @@ use tokio::{
     task::{JoinError, JoinHandle},
 };
 use tollgate_budget::Store;
-use tollgate_bundle::Bundle;
-use tollgate_extproc::{Host, HostConfig, Telemetry};
 use tollgate_ir as ir;
 use tollgate_link::StoreSettings;
-use tollgate_proxy::{DataPlane, DataPlaneConfig, Node, Served, infra::envoy_process::Drain};
+use tollgate_proxy::{DataPlane, DataPlaneConfig, Node, infra::envoy_process::Drain};
 use tollgate_xds::BuildOptions;
 
 use crate::{
     admin::{self, Budgets},
     admin_token::AdminToken,
+    engine::EngineChoice,
     metrics::{self, Metrics},
 };
+use engine::{Engine, EngineLook, RunningEngine, build_options};
 use ledger::RunningLedger;
 use shown::OwnStatus;
 
 /// Connections of clients that may be open at a time.
 const CONNECTIONS_MAX: u64 = 50_000;
+
+/// Longest wait for the engine's service to end.
+const ENGINE_END_MAX: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// What a gateway is made of.
 pub(crate) struct Setup {
@@ -47,6 +51,8 @@ pub(crate) struct Setup {
     pub(crate) ledger: RunningLedger,
     pub(crate) metrics: Metrics,
     pub(crate) admin: AdminEnd,
+    /// Where LLM calls are handled.
+    pub(crate) engine: EngineChoice,
     /// The Envoy to run.
     pub(crate) envoy: PathBuf,
     /// As Envoy names it: `info`, `warning`, …
@@ -72,9 +78,9 @@ type Part = JoinHandle<anyhow::Result<()>>;
 /// A running gateway.
 pub(crate) struct Serving {
     pub(crate) plane: DataPlane,
-    host: Arc<Host>,
+    look: EngineLook,
     ledger: RunningLedger,
-    extproc: Part,
+    engine: Part,
     ratelimit: Part,
     admin: Part,
     /// Tasks that are of no use without the parts.
@@ -101,7 +107,7 @@ impl Serving {
         let build = build_options(&setup);
         let threads = threads(setup.concurrency);
 
-        let (host, extproc, renewal) = start_engine(&setup, &store, stopped.clone());
+        let engine = Engine::start(&setup, &store, stopped.clone());
         let (limits, ratelimit) = rate_limits::start(
             &build.ratelimit_socket,
             Arc::clone(&store),
@@ -111,12 +117,13 @@ impl Serving {
         )
         .await?;
         let plane = DataPlane::start(data_plane_config(&setup, build), first).await?;
-        let following = tokio::spawn(follow_bundles(
-            Arc::clone(&host),
-            limits,
-            plane.bundle.clone(),
-            plane.served.clone(),
-        ));
+        let RunningEngine {
+            part: engine,
+            background,
+            look,
+        } = engine
+            .follow(limits, plane.bundle.clone(), plane.served.clone())
+            .await?;
         let Setup {
             ledger,
             metrics,
@@ -129,7 +136,7 @@ impl Serving {
         };
         let shown = shown::shown(shown::Parts {
             metrics,
-            host: &host,
+            engine: look.clone(),
             plane: &plane,
             ledger: ledger.look(),
             budgets: (operated, admin.token),
@@ -138,12 +145,12 @@ impl Serving {
         let admin = tokio::spawn(admin::serve(admin.listener, shown, until(stopped)));
         Ok(Self {
             plane,
-            host,
+            look,
             ledger,
-            extproc,
+            engine,
             ratelimit,
             admin,
-            background: vec![following, renewal],
+            background,
             stop,
         })
     }
@@ -152,7 +159,7 @@ impl Serving {
     pub(crate) async fn failed(&mut self) -> anyhow::Error {
         tokio::select! {
             error = self.plane.failed() => error,
-            ended = &mut self.extproc => ended_early("the ext_proc service", ended),
+            ended = &mut self.engine => ended_early("the engine's service", ended),
             ended = &mut self.ratelimit => ended_early("the rate limit service", ended),
             ended = &mut self.admin => ended_early("the admin endpoint", ended),
         }
@@ -162,57 +169,27 @@ impl Serving {
     pub(crate) async fn stop(self) {
         let Self {
             plane,
-            host,
+            look,
             ledger,
+            engine,
             background,
             stop,
             ..
         } = self;
         tracing::info!("stopping: requests in flight are given time to end");
-        let had_calls = host.in_flight() > 0;
+        let had_calls = look.in_flight() > 0;
         plane.shutdown().await;
         if had_calls {
-            settle::last_settlements(&host, &ledger).await;
+            settle::last_settlements(&look, &ledger).await;
         }
         stop.send_replace(true);
+        // What an engine inside Envoy has left unsettled is charged before the ledger ends.
+        if tokio::time::timeout(ENGINE_END_MAX, engine).await.is_err() {
+            tracing::warn!("the engine's service did not end in time");
+        }
         ledger.stop().await;
         background.iter().for_each(JoinHandle::abort);
     }
-}
-
-/// The engine behind its socket, and the task that renews what its calls hold.
-fn start_engine(
-    setup: &Setup,
-    store: &Arc<dyn Store>,
-    stopped: watch::Receiver<bool>,
-) -> (Arc<Host>, Part, JoinHandle<()>) {
-    let config = HostConfig {
-        body_bytes_max: setup.body_limit,
-        renew_every: ledger::renew_every(&setup.store),
-        ..HostConfig::default()
-    };
-    let telemetry = Telemetry::new(&setup.metrics.meter());
-    let host = Host::new(config, Arc::clone(store), telemetry);
-    let threads = threads(setup.concurrency);
-    let extproc = tokio::spawn({
-        let (host, socket) = (Arc::clone(&host), extproc_socket(setup));
-        async move { tollgate_extproc::serve(host, &socket, threads, until(stopped)).await }
-    });
-    let renewal = tokio::spawn({
-        let host = Arc::clone(&host);
-        async move { host.renew_holds().await }
-    });
-    (host, extproc, renewal)
-}
-
-fn extproc_socket(setup: &Setup) -> PathBuf {
-    setup.folder.join("extproc.sock")
-}
-
-fn build_options(setup: &Setup) -> BuildOptions {
-    let mut options = BuildOptions::new(extproc_socket(setup));
-    options.body_bytes_max = setup.body_limit;
-    options
 }
 
 fn data_plane_config(setup: &Setup, build: BuildOptions) -> DataPlaneConfig {
@@ -221,28 +198,14 @@ fn data_plane_config(setup: &Setup, build: BuildOptions) -> DataPlaneConfig {
         build,
         runtime_dir: setup.folder.clone(),
         envoy: setup.envoy.clone(),
+        modules: match &setup.engine {
+            EngineChoice::ExtProc => None,
+            EngineChoice::InEnvoy(folder) => Some(folder.clone()),
+        },
         concurrency: setup.concurrency,
         envoy_log_level: setup.envoy_log_level.clone(),
         connections_max: CONNECTIONS_MAX,
         drain: setup.drain,
-    }
-}
-
-/// Hands each bundle to those who serve by it, and tells when they do.
-async fn follow_bundles(
-    host: Arc<Host>,
-    limits: Arc<tollgate_ratelimit::Service>,
-    mut bundles: watch::Receiver<Arc<Bundle>>,
-    served: watch::Sender<Served>,
-) {
-    loop {
-        let bundle = Arc::clone(&bundles.borrow_and_update());
-        host.apply(&bundle);
-        limits.apply(&bundle.rate_limits);
-        served.send_replace(Some(bundle));
-        if bundles.changed().await.is_err() {
-            return;
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The ext_proc host: drives the engine for Envoy, and the ledger for the engine.
+//! The ext_proc host: what Envoy asks over gRPC, asked of the engine (`tollgate_host`).
 //!
 //! Envoy opens one gRPC stream for each client call, and a second one only for a retry at
 //! another backend. Fed by Envoy over a Unix socket and by the controller's bundle; feeds the
@@ -6,14 +6,10 @@
 
 #![forbid(unsafe_code)]
 
-mod call;
 mod convert;
 mod costs;
-mod drive;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-mod host;
-mod in_flight;
 mod origin;
 mod retry;
 mod router;
@@ -21,6 +17,6 @@ mod server;
 mod telemetry;
 mod wire;
 
-pub use host::{Host, HostConfig};
 pub use server::serve;
 pub use telemetry::Telemetry;
+pub use tollgate_host::{Host, HostConfig};

@@ -6,12 +6,11 @@ use futures::{Stream, stream};
 use tollgate_bundle::EXCHANGE_HEADER;
 use tollgate_engine::{Reply, RequestHead};
 use tollgate_envoy::well_known::{Struct, value::Kind};
+use tollgate_host::{Host, Rest};
 use tonic::{Status, Streaming};
 
 use crate::{
     convert::{self, Head},
-    drive::Rest,
-    host::Host,
     wire::{ProcessingRequest, ProcessingResponse, Request},
 };
 
@@ -44,7 +43,7 @@ async fn attempt(host: &Host, message: ProcessingRequest) -> Result<ProcessingRe
     let exchange = Head(&head)
         .text(EXCHANGE_HEADER)
         .and_then(|text| u128::from_str_radix(text, 16).ok())
-        .and_then(|id| host.in_flight.find(id));
+        .and_then(|id| host.find(id));
     // The call ended meanwhile: whatever is answered, nobody reads it.
     let Some(exchange) = exchange else {
         return Ok(convert::reply(Reply::internal(

@@ -4,16 +4,13 @@ use std::sync::Arc;
 
 use futures::{Stream, stream};
 use tollgate_engine::{BodyStep, RATE_LIMIT_HEADERS, Reply, RequestHead, ResponseHead};
+use tollgate_host::{Call, Host, Rest};
 use tollgate_llm::{BodyChange, BodyReading};
 use tonic::{Status, Streaming};
 
 use crate::{
-    call::Call,
     convert::{self, Head},
-    costs,
-    drive::Rest,
-    host::Host,
-    origin,
+    costs, origin,
     wire::{HttpBody, HttpHeaders, ProcessingRequest, ProcessingResponse, Request},
 };
 
@@ -61,7 +58,7 @@ impl RouterStream {
                 if origin::is_rate_limit(&message.attributes)
                     && let Some(call) = &self.call
                 {
-                    call.exchange.lock().on_rate_limited();
+                    call.exchange().lock().on_rate_limited();
                 }
                 self.on_response_head(&head).await?
             }
@@ -80,11 +77,11 @@ impl RouterStream {
             .to_string();
         let call = Call::new(Arc::clone(&self.host), &self.scope, request_id);
         let step = call
-            .exchange
+            .exchange()
             .lock()
             .on_request_head(&Head(&head), head.end_of_stream);
         self.head = Some(head);
-        let rest = self.host.drive(&call.exchange, step).await;
+        let rest = self.host.drive(call.exchange(), step).await;
         self.call = Some(call);
         match rest {
             Rest::Reply(reply) => self.refuse(reply).await,
@@ -98,13 +95,13 @@ impl RouterStream {
         if !call.list() {
             return Ok(self.refuse(Reply::overloaded()).await);
         }
-        let step = call.exchange.lock().on_request_body(
+        let step = call.exchange().lock().on_request_body(
             &Head(&head),
             body.body,
             self.host.now_ms(),
             rand::random(),
         );
-        Ok(match self.host.drive(&call.exchange, step).await {
+        Ok(match self.host.drive(call.exchange(), step).await {
             Rest::Forward(forward) => convert::forward(forward),
             Rest::Reply(reply) => self.refuse(reply).await,
             Rest::ReadBody => return Err(out_of_order()),
@@ -119,7 +116,7 @@ impl RouterStream {
             .into_iter()
             .filter(|name| view.header(name).is_some())
             .collect();
-        let change = call.exchange.lock().on_response_head(
+        let change = call.exchange().lock().on_response_head(
             ResponseHead {
                 status: status.unwrap_or(0),
                 content_type: view.text("content-type"),
@@ -132,7 +129,7 @@ impl RouterStream {
         let mut metadata = None;
         if let Some(end) = change.end {
             call.conclude(end).await;
-            metadata = costs::metadata(&call.exchange.lock());
+            metadata = costs::metadata(&call.exchange().lock());
         }
         let answer = convert::response_head(
             change.set_headers,
@@ -146,7 +143,7 @@ impl RouterStream {
         let call = self.call.as_mut().ok_or_else(out_of_order)?;
         let piece = body.body;
         let step = {
-            let exchange = Arc::clone(&call.exchange);
+            let exchange = Arc::clone(call.exchange());
             let mut exchange = exchange.lock();
             let step = exchange.on_response_body(&piece, body.end_of_stream);
             call.note_content(&exchange);
@@ -154,12 +151,12 @@ impl RouterStream {
         };
         let (change, end) = match step {
             BodyStep::Pass { change, end } => (change, end),
-            step => self.host.drive_body(&call.exchange, step).await,
+            step => self.host.drive_body(call.exchange(), step).await,
         };
         let mut metadata = None;
         if let Some(end) = end {
             call.conclude(end).await;
-            metadata = costs::metadata(&call.exchange.lock());
+            metadata = costs::metadata(&call.exchange().lock());
         }
         let answer = convert::response_body(match change {
             BodyChange::Keep => None,
@@ -171,7 +168,7 @@ impl RouterStream {
     /// Answers the client; the exchange is over, and what comes behind is out of order.
     async fn refuse(&mut self, reply: Reply) -> ProcessingResponse {
         if let Some(mut call) = self.call.take() {
-            let end = call.exchange.lock().on_closed();
+            let end = call.exchange().lock().on_closed();
             call.conclude(end).await;
         }
         convert::reply(reply)

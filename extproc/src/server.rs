@@ -19,11 +19,11 @@ use tokio::{
     sync::mpsc,
 };
 use tollgate_bundle::SCOPE_METADATA;
+use tollgate_host::Host;
 use tonic::{Request, Response, Status, Streaming, server::StreamingService};
 use tonic_prost::ProstCodec;
 
 use crate::{
-    host::Host,
     retry, router,
     wire::{ProcessingRequest, ProcessingResponse},
 };
@@ -142,7 +142,7 @@ async fn process(
     host: Arc<Host>,
     request: http::Request<Incoming>,
 ) -> Result<http::Response<tonic::body::Body>, Infallible> {
-    let message_bytes_max = usize::try_from(host.config.body_bytes_max)
+    let message_bytes_max = usize::try_from(host.config().body_bytes_max)
         .unwrap_or(usize::MAX)
         .saturating_add(MESSAGE_OVERHEAD_BYTES);
     if request.uri().path() != PROCESS {

@@ -7,6 +7,7 @@ use opentelemetry::{
     metrics::{Counter, Histogram, Meter},
 };
 use tollgate_engine::{CallRecord, Ending, Warning};
+use tollgate_host::{CallTimes, Told};
 
 /// Instruments for LLM calls. Names follow the OpenTelemetry semantic conventions for generative
 /// AI; ours begin with `tollgate.`.
@@ -23,13 +24,7 @@ pub struct Telemetry {
     not_measured: Counter<u64>,
     limited: Counter<u64>,
     settle_failures: Counter<u64>,
-}
-
-/// How long a call took.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CallTimes {
-    pub(crate) duration: Duration,
-    pub(crate) first_token: Option<Duration>,
+    host_failures: Counter<u64>,
 }
 
 /// Powers of four, as the semantic conventions advise for token counts.
@@ -122,24 +117,21 @@ impl Telemetry {
                 "tollgate.budget.settle.failures",
                 "Calls that could not be charged because the store failed.",
             ),
+            host_failures: count(
+                "tollgate.engine.failures",
+                "Faults of the gateway itself while it handled a call, which was answered 500.",
+            ),
         }
-    }
-
-    pub(crate) fn settle_failed(&self) {
-        self.settle_failures.add(1, &[]);
-    }
-
-    pub(crate) fn call(&self, record: &CallRecord, times: CallTimes, request_id: &str) {
-        self.measure(record, times);
-        self.measure_budgets(record);
-        log(record, times, request_id);
     }
 
     fn measure(&self, record: &CallRecord, times: CallTimes) {
         let text = |value: Option<&str>| value.unwrap_or("").to_string();
         let mut attributes = vec![
-            KeyValue::new("gen_ai.operation.name", record.operation),
-            KeyValue::new("gen_ai.provider.name", record.provider_api.unwrap_or("")),
+            KeyValue::new("gen_ai.operation.name", record.operation.clone()),
+            KeyValue::new(
+                "gen_ai.provider.name",
+                record.provider_api.clone().unwrap_or_default(),
+            ),
             KeyValue::new("gen_ai.request.model", known_model(record)),
             KeyValue::new(
                 "gen_ai.response.model",
@@ -199,6 +191,22 @@ impl Telemetry {
         if let (Ending::Limited, Some(budget)) = (record.ending, &record.denied_by) {
             self.limited.add(1, &of(budget));
         }
+    }
+}
+
+impl Told for Telemetry {
+    fn settle_failed(&self) {
+        self.settle_failures.add(1, &[]);
+    }
+
+    fn call(&self, record: CallRecord, times: CallTimes, request_id: String) {
+        self.measure(&record, times);
+        self.measure_budgets(&record);
+        log(&record, times, &request_id);
+    }
+
+    fn host_failed(&self) {
+        self.host_failures.add(1, &[]);
     }
 }
 

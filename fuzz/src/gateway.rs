@@ -12,11 +12,9 @@ use tollgate_xds::BuildOptions;
 
 /// Settings of the rendering.
 pub static BUILD: LazyLock<BuildOptions> = LazyLock::new(|| BuildOptions {
-    extproc_socket: PathBuf::from("extproc.sock"),
-    ratelimit_socket: PathBuf::from("ratelimit.sock"),
-    extproc_message_timeout_ms: 1_000,
     body_bytes_max: 1 << 20,
     system_ca_path: PathBuf::from("ca.pem"),
+    ..BuildOptions::new(PathBuf::from("extproc.sock"))
 });
 
 /// Settings of the translation.

@@ -29,12 +29,14 @@ const SOCKET_WAIT_MAX: Duration = Duration::from_secs(5);
 pub struct DataPlaneConfig {
     /// What the Envoy calls itself.
     pub node: Node,
-    /// Settings of the rendering. `extproc_socket` is where the caller's ext_proc service listens.
+    /// Settings of the rendering. They say where the engine is, which is the caller's.
     pub build: BuildOptions,
     /// Private folder for sockets (see `infra::runtime_dir`); must outlive the data plane.
     pub runtime_dir: PathBuf,
     /// The Envoy to run.
     pub envoy: PathBuf,
+    /// Folder of the engine's library, where it runs inside Envoy.
+    pub modules: Option<PathBuf>,
     /// Worker threads of Envoy; `None`: one for each CPU.
     pub concurrency: Option<u32>,
     /// As Envoy names it: `info`, `warning`, …
@@ -104,6 +106,7 @@ impl DataPlane {
             build,
             runtime_dir,
             envoy,
+            modules,
             concurrency,
             envoy_log_level,
             connections_max,
@@ -156,6 +159,7 @@ impl DataPlane {
             concurrency,
             log_level: envoy_log_level,
             drain_max: drain.max,
+            modules,
         });
 
         let (ready_tx, ready) = watch::channel(false);

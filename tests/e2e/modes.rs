@@ -268,3 +268,36 @@ async fn passed_threshold_is_told_to_callers_and_once_to_operators() {
     let output = gateway.output();
     assert_eq!(output.matches("a budget is nearly used up").count(), 1);
 }
+
+/// What it used is not known any more where the engine was in the process that died; what it held
+/// is charged then, and never nothing.
+#[tokio::test]
+async fn stream_that_dies_with_envoy_is_charged_and_holds_nothing() {
+    let provider = simulator().await;
+    let gateway = budgeted(
+        &provider,
+        "meter: Output, limits: [{tokens: 2000, window: Month}]",
+    )
+    .await;
+    let alice = of(&gateway, "alice");
+    let mut events = alice
+        .stream(&slow("gpt-4", 400, 800))
+        .await
+        .expect("a stream");
+    events.contents(5).await.expect("some tokens");
+    assert_eq!(used_and_held(&alice).await, (0, 800));
+    let (envoy, _) = gateway.envoy().expect("an Envoy");
+    let killed = tokio::process::Command::new("kill")
+        .args(["-KILL", &envoy.to_string()])
+        .status()
+        .await
+        .expect("kill runs");
+    assert!(killed.success());
+    let used = eventually("the call is charged", async || {
+        let usage = alice.usage_of("default/own").await.ok()?;
+        (usage.held == 0).then_some(usage.used)
+    })
+    .await
+    .expect("a settled call");
+    assert!((5..=800).contains(&used), "{used}");
+}

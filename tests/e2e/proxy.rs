@@ -223,6 +223,7 @@ fn listener(name: &str, port: u16, upstream: SocketAddr) -> ir::Listener {
         websocket: false,
         timeouts: ir::Timeouts::default(),
         retry: None,
+        session: None,
         rate_limits: None,
     };
     let http = ir::HttpTraffic {

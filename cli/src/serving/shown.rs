@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
-use tollgate_extproc::Host;
 use tollgate_proxy::{DataPlane, infra::envoy_process::EnvoyState};
 
-use super::ledger::LedgerLook;
+use super::{engine::EngineLook, ledger::LedgerLook};
 use crate::{
     admin::{Budgets, Shown},
     admin_token::AdminToken,
@@ -20,7 +19,7 @@ pub(crate) type OwnStatus = Arc<dyn Fn() -> Map<String, Value> + Send + Sync>;
 
 pub(super) struct Parts<'a> {
     pub(super) metrics: Metrics,
-    pub(super) host: &'a Arc<Host>,
+    pub(super) engine: EngineLook,
     pub(super) plane: &'a DataPlane,
     pub(super) ledger: LedgerLook,
     pub(super) budgets: (Budgets, AdminToken),
@@ -30,14 +29,13 @@ pub(super) struct Parts<'a> {
 pub(super) fn shown(parts: Parts<'_>) -> Shown {
     let Parts {
         metrics,
-        host,
+        engine,
         plane,
         ledger,
         budgets,
         own,
     } = parts;
     let envoy = plane.envoy.clone();
-    let host = Arc::clone(host);
     let ready = readiness(plane.ready.clone(), envoy.clone());
     let store = ledger.clone();
     Shown {
@@ -50,8 +48,8 @@ pub(super) fn shown(parts: Parts<'_>) -> Shown {
             let mut status = own();
             let envoy = format!("{:?}", *envoy.borrow());
             status.insert("envoy".to_string(), json!(envoy));
-            status.insert("ejectedBackends".to_string(), json!(host.ejected()));
-            status.insert("callsInFlight".to_string(), json!(host.in_flight()));
+            status.insert("ejectedBackends".to_string(), json!(engine.ejected()));
+            status.insert("callsInFlight".to_string(), json!(engine.in_flight()));
             status.insert("ledger".to_string(), ledger.status());
             Value::Object(status)
         }),

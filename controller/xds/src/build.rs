@@ -11,6 +11,7 @@ mod cluster;
 mod cors;
 mod downstream_tls;
 mod endpoint;
+mod engine;
 mod ext_proc;
 mod external_auth;
 mod header_filter;
@@ -21,6 +22,7 @@ mod last;
 mod listener;
 mod local_reply;
 mod mirror;
+mod module;
 mod names;
 mod own_service;
 mod rate_limit;
@@ -49,18 +51,43 @@ use telemetry::Telemetry;
 /// What the resources need to know about the machine they are made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildOptions {
-    /// Unix socket of our ext_proc service.
-    pub extproc_socket: PathBuf,
+    /// Where the engine runs.
+    pub engine: EngineHost,
     /// Unix socket of our rate limit service.
     pub ratelimit_socket: PathBuf,
-    /// How long Envoy waits for one answer of the ext_proc service, in milliseconds. A budget
-    /// that waits for its store needs more than Envoy's own 200 ms.
-    pub extproc_message_timeout_ms: u64,
     /// Largest body on AI routes, of a request (more answers 413) and of an answer that is not
     /// streamed (more answers 500): the engine needs both whole, so Envoy holds them in memory.
     pub body_bytes_max: u64,
     /// PEM file of the authorities that the machine trusts.
     pub system_ca_path: PathBuf,
+}
+
+/// Where the engine runs, and how Envoy reaches it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EngineHost {
+    /// In a process of its own, behind an ext_proc service.
+    ExtProc(ExtProc),
+    /// In Envoy's, as a dynamic module.
+    InEnvoy(InEnvoy),
+}
+
+/// The ext_proc service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExtProc {
+    /// Its Unix socket.
+    pub socket: PathBuf,
+    /// How long Envoy waits for one answer, in milliseconds. A budget that waits for its store
+    /// needs more than Envoy's own 200 ms.
+    pub message_timeout_ms: u64,
+}
+
+/// The dynamic module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InEnvoy {
+    /// Unix socket of the process that has the ledger.
+    pub uplink: PathBuf,
+    /// How often live holds are renewed, in milliseconds.
+    pub renew_every_ms: u64,
 }
 
 /// Renders a gateway.
@@ -104,10 +131,14 @@ fn assemble(gateway: &ir::Gateway, options: &BuildOptions, last: &Last<'_>) -> R
     telemetry::apply_detail(&mut resources, &telemetry.detail);
     let traffic = || listeners.iter().flat_map(ir::Listener::http);
     let ai = traffic().any(http_manager::has_ai);
-    let extproc = ai.then(|| ext_proc::build_clusters(options));
+    let engine = if ai {
+        engine::build_clusters(options)
+    } else {
+        Vec::new()
+    };
     let ratelimit = traffic().any(|http| rate_limit::Kinds::of_http(http).global);
     let ratelimit = ratelimit.then(|| rate_limit::build_cluster(options));
-    for cluster in extproc.into_iter().flatten().chain(ratelimit) {
+    for cluster in engine.into_iter().chain(ratelimit) {
         let name = cluster.name.clone();
         resources.clusters.insert(name, Arc::new(cluster));
     }
@@ -186,10 +217,24 @@ impl BuildOptions {
     pub fn new(extproc_socket: PathBuf) -> Self {
         Self {
             ratelimit_socket: extproc_socket.with_file_name("ratelimit.sock"),
-            extproc_socket,
-            extproc_message_timeout_ms: 10_000,
+            engine: EngineHost::ExtProc(ExtProc {
+                socket: extproc_socket,
+                message_timeout_ms: 10_000,
+            }),
             body_bytes_max: 50 << 20,
             system_ca_path: PathBuf::from("/etc/ssl/certs/ca-certificates.crt"),
+        }
+    }
+
+    /// The defaults, for an engine inside Envoy's process whose uplink is this socket, and a rate
+    /// limit service on `ratelimit.sock` beside it.
+    pub fn in_envoy(uplink: PathBuf, renew_every_ms: u64) -> Self {
+        Self {
+            engine: EngineHost::InEnvoy(InEnvoy {
+                uplink: uplink.clone(),
+                renew_every_ms,
+            }),
+            ..Self::new(uplink)
         }
     }
 }

@@ -9,7 +9,7 @@ mod resources;
 mod serve;
 mod snapshot;
 
-pub use build::{BuildOptions, build, rebuild};
+pub use build::{BuildOptions, EngineHost, ExtProc, InEnvoy, build, rebuild};
 pub use json::resources_json;
 pub use resources::Resources;
 pub use serve::{Progress, Rejection, ServeError, serve};

@@ -43,10 +43,14 @@ pub use pb::envoy::extensions::clusters::common::dns::v3 as dns;
 pub use pb::envoy::extensions::clusters::dns::v3 as dns_cluster;
 /// Extensions that a matcher switches.
 pub use pb::envoy::extensions::common::matching::v3 as matching;
+/// Modules that Envoy loads.
+pub use pb::envoy::extensions::dynamic_modules::v3 as dynamic_modules;
 /// Actions of such matchers.
 pub use pb::envoy::extensions::filters::common::matcher::action::v3 as matcher_action;
 /// Cross-origin requests: the filter.
 pub use pb::envoy::extensions::filters::http::cors::v3 as cors_filter;
+/// Modules that Envoy loads, as HTTP filters.
+pub use pb::envoy::extensions::filters::http::dynamic_modules::v3 as dynamic_modules_filter;
 /// Asking somebody whether a request may pass: the filter.
 pub use pb::envoy::extensions::filters::http::ext_authz::v3 as ext_authz_filter;
 /// External processing: the filter. The service is [`ext_proc`].

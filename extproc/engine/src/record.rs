@@ -1,13 +1,15 @@
 //! What is told of a call when it is over: the access log's and the metrics' source.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use tollgate_llm::Usage;
 
 /// One LLM call, told at its end.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRecord {
     /// What was called: `chat`, `models`, `usage`, or `unknown`.
-    pub operation: &'static str,
+    pub operation: Cow<'static, str>,
     /// Consumer, or `anonymous`.
     pub consumer: String,
     /// Team of the consumer.
@@ -17,7 +19,7 @@ pub struct CallRecord {
     /// Backend that answered, as the user named it.
     pub provider: Option<String>,
     /// `openai`, `azure.openai` or `anthropic`.
-    pub provider_api: Option<&'static str>,
+    pub provider_api: Option<Cow<'static, str>>,
     /// Model that the client asked for.
     pub model: Option<String>,
     /// Model that the provider says it used, else the one that was asked of it.
@@ -49,7 +51,7 @@ pub struct CallRecord {
 }
 
 /// A budget of which much is used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
     /// Budget id.
     pub budget: String,
@@ -64,7 +66,7 @@ pub struct Warning {
 }
 
 /// What the budgets said of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BudgetDecision {
     /// Held, with the client's full output limit.
@@ -82,7 +84,7 @@ pub enum BudgetDecision {
 }
 
 /// How a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// The client got the provider's whole answer.

@@ -1,10 +1,10 @@
 //! Token usage of one answer, in one convention whatever the provider's.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Tokens of one answer. Cached tokens and cache writes are part of `input` (OpenAI's way;
 /// Anthropic reports them beside it), reasoning is part of `output`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Prompt tokens, cached and cache-writing ones included.
     pub input: u64,

@@ -27,7 +27,11 @@ fn frame(request: Request) -> Bytes {
 async fn body_behind_a_refusal_is_out_of_order_and_takes_no_hold() {
     let store = Arc::new(MemoryStore::new(Clock::system(), Bounds::default()));
     let telemetry = Telemetry::new(&opentelemetry::global::meter("test"));
-    let host = Host::new(HostConfig::default(), Arc::clone(&store) as _, telemetry);
+    let host = Host::new(
+        HostConfig::default(),
+        Arc::clone(&store) as _,
+        Arc::new(telemetry),
+    );
     let frames = [
         frame(Request::RequestHeaders(HttpHeaders::default())),
         frame(Request::RequestBody(HttpBody {

@@ -73,6 +73,7 @@ async fn start(first: ir::Gateway) -> Running {
         build: BuildOptions::new(folder.path().join("extproc.sock")),
         runtime_dir: folder.path().to_path_buf(),
         envoy: envoy.path,
+        modules: None,
         concurrency: Some(1),
         envoy_log_level: "warning".to_string(),
         connections_max: 1000,

@@ -38,6 +38,8 @@ pub struct EnvoyConfig {
     pub log_level: String,
     /// How long open requests may take to end once we stop.
     pub drain_max: Duration,
+    /// Folder of the dynamic modules that its configuration names.
+    pub modules: Option<PathBuf>,
 }
 
 /// How long Envoy serves on once we stop.
@@ -204,6 +206,7 @@ impl Supervisor {
             concurrency,
             log_level,
             drain_max,
+            modules,
         } = &self.config;
         let mut command = Command::new(binary);
         command
@@ -222,6 +225,9 @@ impl Supervisor {
             .arg(drain_max.as_secs().max(1).to_string());
         if let Some(concurrency) = concurrency {
             command.args(["--concurrency", &concurrency.to_string()]);
+        }
+        if let Some(modules) = modules {
+            command.env("ENVOY_DYNAMIC_MODULES_SEARCH_PATH", modules);
         }
         let mut child = command
             .stdin(Stdio::null())

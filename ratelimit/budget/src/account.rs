@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tollgate_bundle::WindowKind;
 
 /// Names one account and the rule it is kept under. Two requests with equal `key` share one pot;
 /// the limit is not part of the key, so that editing a limit never resets what was used.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Account {
     /// Budget id, shown in denials: `default/daily`.
     pub budget: Arc<str>,
@@ -22,7 +22,7 @@ pub struct Account {
 }
 
 /// What stands on an account in its present window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountState {
     /// Tokens per window.
     pub limit: u64,

@@ -2,16 +2,17 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use tollgate_bundle::OnStoreFailure;
 
 use crate::{Account, AccountState};
 
 /// Identifies a hold; unique per client call (the engine makes it from a random 128-bit value).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct HoldId(pub u128);
 
 /// What a request may cost on one account: `fixed + per_output × output tokens`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charge {
     /// Which account.
     pub account: Account,
@@ -26,7 +27,7 @@ pub struct Charge {
 }
 
 /// Asks for a hold on several accounts at once: all of them or none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldRequest {
     /// Idempotency key: asking again with the same id returns the first answer's hold.
     pub id: HoldId,
@@ -39,7 +40,7 @@ pub struct HoldRequest {
 }
 
 /// The store's answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HoldOutcome {
     /// Something does not fit; nothing was recorded.
     Denied(Denial),
@@ -48,7 +49,7 @@ pub enum HoldOutcome {
 }
 
 /// Why a hold was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Denial {
     /// Index into [`HoldRequest::charges`] of the tightest account: of those that do not fit, the
     /// one that frees latest, by `retry_ms` (then the one with least left).
@@ -66,7 +67,7 @@ pub struct Denial {
 
 /// Proof of a hold. Carries all that a settle needs, so that a settle that arrives after the
 /// hold expired (or after the store forgot it) still charges the window of admission.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldReceipt {
     /// The hold.
     pub id: HoldId,
@@ -80,7 +81,7 @@ pub struct HoldReceipt {
 }
 
 /// What was held on one account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiptEntry {
     /// Which account.
     pub account: Account,
@@ -94,7 +95,7 @@ pub struct ReceiptEntry {
 }
 
 /// Ends a hold and charges what was really used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settlement {
     /// The hold's receipt.
     pub receipt: HoldReceipt,

@@ -1,9 +1,9 @@
 //! What operators see: the accounts of a budget, page by page.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Asks for a page of the accounts of one budget.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageRequest {
     /// Budget id.
     pub budget: String,
@@ -14,7 +14,7 @@ pub struct PageRequest {
 }
 
 /// A page of accounts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     /// In no particular order; an account may come twice when it changes meanwhile.
     pub entries: Vec<Entry>,
@@ -23,7 +23,7 @@ pub struct Page {
 }
 
 /// One account as it is kept: under which limit it stands is not part of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Who pays.
     pub subject: String,

@@ -1,9 +1,11 @@
 //! Charges without a hold: what the rate limit service does with a request.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Account, AccountState};
 
 /// One charge.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spend {
     /// Which account.
     pub account: Account,
@@ -14,7 +16,7 @@ pub struct Spend {
 }
 
 /// What became of a list of [`Spend`]s.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpendOutcome {
     /// Whether everything that is not forced fitted, and so was charged.
     pub admitted: bool,
@@ -23,7 +25,7 @@ pub struct SpendOutcome {
 }
 
 /// What stands on one account after a spend.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpendState {
     /// Whether this amount fitted: `settled + held + amount ≤ limit + granted`, and for 0 that
     /// something is left. A negative amount fits always.

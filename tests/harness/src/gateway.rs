@@ -16,7 +16,11 @@ use tokio::{
     sync::watch,
 };
 
-use crate::{Client, command::send_signal};
+use crate::{
+    Client,
+    command::send_signal,
+    engine::{MODULE_VARIABLE, built_module},
+};
 
 /// How to start a gateway.
 #[derive(Debug)]
@@ -121,6 +125,7 @@ impl GatewayBuilder {
         for name in PROVIDER_VARIABLES {
             command.env_remove(name);
         }
+        command.envs(built_module(&self.binary).map(|path| (MODULE_VARIABLE, path)));
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         if let Some(yaml) = &self.manifests {
             let path = manifest_path(folder.path());

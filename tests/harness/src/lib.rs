@@ -8,6 +8,7 @@
 mod client;
 pub mod command;
 mod echo;
+pub mod engine;
 mod events;
 mod fault_proxy;
 mod gateway;

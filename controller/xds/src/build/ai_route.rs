@@ -15,7 +15,7 @@ use envoy::route::{
 };
 
 use super::value::{duration_ms, filter_configs, metadata, prefix};
-use super::{ext_proc, names, rate_limit, retry};
+use super::{BuildOptions, engine, names, rate_limit, retry};
 
 /// Silence of a provider within an answer, where a route says nothing.
 const IDLE_MS: u64 = 300_000;
@@ -26,19 +26,23 @@ const ENTRY_PATHS: &[&str] = &["/v1/chat/completions", "/v1/models"];
 const ENTRY_PREFIX: &str = "/v1/";
 
 /// All AI routes of a virtual host.
-pub(super) fn build_ai_routes(host: &ir::VirtualHost, ai: &ir::AiScope) -> Vec<Route> {
+pub(super) fn build_ai_routes(
+    host: &ir::VirtualHost,
+    ai: &ir::AiScope,
+    options: &BuildOptions,
+) -> Vec<Route> {
     let placed = ai.rules.iter();
     let placed = placed.filter(|rule| rule.destinations.iter().any(Option::is_some));
     let mut prefixes = BTreeSet::new();
     // Rules of equal times and retries share one.
     let pinned = placed
         .filter(|rule| prefixes.insert(rule.cluster_prefix()))
-        .map(|rule| build_pinned(host, rule));
+        .map(|rule| build_pinned(host, rule, options));
     let entries = ENTRY_PATHS
         .iter()
         .map(|path| PathSpecifier::Path((*path).to_string()))
         .chain([PathSpecifier::Prefix(ENTRY_PREFIX.to_string())])
-        .map(|path| build_entry(host, path, rate_limit::Kinds::of_scope(ai)));
+        .map(|path| build_entry(host, path, rate_limit::Kinds::of_scope(ai), options));
     let mut routes: Vec<Route> = pinned.chain([build_upgrade()]).chain(entries).collect();
     if host.routes.is_empty() {
         routes.push(build_rest());
@@ -48,7 +52,7 @@ pub(super) fn build_ai_routes(host: &ir::VirtualHost, ai: &ir::AiScope) -> Vec<R
 
 /// Where the engine sends a request of this rule: any of its clusters, named by the header. All
 /// clusters that begin as this rule's do are meant.
-fn build_pinned(host: &ir::VirtualHost, rule: &ir::AiRule) -> Route {
+fn build_pinned(host: &ir::VirtualHost, rule: &ir::AiRule, options: &BuildOptions) -> Route {
     let ir::AiRule {
         rule: _,
         destinations: _,
@@ -89,7 +93,7 @@ fn build_pinned(host: &ir::VirtualHost, rule: &ir::AiRule) -> Route {
         typed_per_filter_config: filter_configs(
             rate_limit::build_route(rate_limits.as_ref())
                 .into_iter()
-                .chain([ext_proc::build_route_override(&host.name)]),
+                .chain([engine::build_route_override(&host.name, options)]),
         ),
         action: Some(route::Action::Route(action)),
         ..ai_base()
@@ -120,7 +124,12 @@ fn build_upgrade() -> Route {
 ///
 /// A cluster that does not exist, and not a direct response: a virtual host's limit on request
 /// bodies holds only on routes with a cluster (docs/adr/0002).
-fn build_entry(host: &ir::VirtualHost, path: PathSpecifier, limits: rate_limit::Kinds) -> Route {
+fn build_entry(
+    host: &ir::VirtualHost,
+    path: PathSpecifier,
+    limits: rate_limit::Kinds,
+    options: &BuildOptions,
+) -> Route {
     let text = match &path {
         PathSpecifier::Path(text) => text.clone(),
         _ => format!("{ENTRY_PREFIX}*"),
@@ -134,7 +143,7 @@ fn build_entry(host: &ir::VirtualHost, path: PathSpecifier, limits: rate_limit::
         typed_per_filter_config: filter_configs(
             rate_limit::build_entry(limits)
                 .into_iter()
-                .chain([ext_proc::build_route_override(&host.name)]),
+                .chain([engine::build_route_override(&host.name, options)]),
         ),
         action: Some(route::Action::Route(RouteAction {
             cluster_specifier: Some(route_action::ClusterSpecifier::Cluster(

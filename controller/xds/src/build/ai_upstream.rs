@@ -24,7 +24,7 @@ use envoy::xds_type::CelExpression;
 use envoy::{CelMatcher, HttpAttributesCelMatchInput, Message, Name};
 
 use super::value::extension;
-use super::{BuildOptions, ext_proc, names};
+use super::{BuildOptions, EngineHost, ext_proc, module, names};
 
 /// Headers that Envoy adds to requests and that tell a provider about our clients and about us.
 const REMOVED_HEADERS: &[&str] = &[
@@ -56,16 +56,23 @@ pub(super) fn build_upstream_filters(
         Pinned::Addressed => Some(vec![first_attempt()]),
         Pinned::Named => Some(vec![first_attempt(), picked_is(pinned_backend)]),
     };
-    let retry = skip.map(|when| {
-        let retry = ExtensionWithMatcher {
-            xds_matcher: Some(build_skip(when)),
-            extension_config: Some(envoy::typed_extension(
-                names::EXT_PROC_FILTER,
-                &ext_proc::build_retry_filter(options),
-            )),
-            ..ExtensionWithMatcher::default()
-        };
-        filter("tollgate.retry", &retry)
+    let retry = skip.map(|when| match &options.engine {
+        EngineHost::ExtProc(service) => {
+            let retry = ExtensionWithMatcher {
+                xds_matcher: Some(build_skip(when)),
+                extension_config: Some(envoy::typed_extension(
+                    names::EXT_PROC_FILTER,
+                    &ext_proc::build_retry_filter(service),
+                )),
+                ..ExtensionWithMatcher::default()
+            };
+            filter("tollgate.retry", &retry)
+        }
+        // Always asked: it knows the picked endpoint at no cost, and decides by itself.
+        EngineHost::InEnvoy(in_envoy) => filter(
+            names::MODULE_FILTER,
+            &module::build_attempt_filter(in_envoy, pinned_backend, options),
+        ),
     });
     let removal = envoy::header_mutation::HeaderMutation {
         mutations: Some(envoy::header_mutation::Mutations {

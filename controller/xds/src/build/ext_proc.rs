@@ -16,11 +16,11 @@ use envoy::well_known::Any;
 
 use super::own_service::{build_grpc_service, build_service_cluster};
 use super::value::{duration_ms, yes};
-use super::{BuildOptions, names, rate_limit};
+use super::{ExtProc, names, rate_limit};
 
 /// The filter on the way in: sees request and answer whole, until it asks for a stream.
-pub(super) fn build_filter(http: &ir::HttpTraffic, options: &BuildOptions) -> ExternalProcessor {
-    let common = build_processor(names::EXTPROC_CLUSTER, options);
+pub(super) fn build_filter(http: &ir::HttpTraffic, service: &ExtProc) -> ExternalProcessor {
+    let common = build_processor(names::EXTPROC_CLUSTER, service);
     ExternalProcessor {
         processing_mode: Some(ProcessingMode {
             request_header_mode: mode::HeaderSendMode::Send.into(),
@@ -70,7 +70,7 @@ pub(crate) const PICKED_BACKEND: &str =
 
 /// The filter on the way to an endpoint, on retries: sees the request's headers only; the engine
 /// has kept the body.
-pub(super) fn build_retry_filter(options: &BuildOptions) -> ExternalProcessor {
+pub(super) fn build_retry_filter(service: &ExtProc) -> ExternalProcessor {
     ExternalProcessor {
         processing_mode: Some(ProcessingMode {
             request_header_mode: mode::HeaderSendMode::Send.into(),
@@ -81,14 +81,14 @@ pub(super) fn build_retry_filter(options: &BuildOptions) -> ExternalProcessor {
             response_trailer_mode: mode::HeaderSendMode::Skip.into(),
         }),
         request_attributes: vec![PICKED_BACKEND.to_string()],
-        ..build_processor(names::EXTPROC_RETRY_CLUSTER, options)
+        ..build_processor(names::EXTPROC_RETRY_CLUSTER, service)
     }
 }
 
 /// What both have in common. A service that does not answer fails the request: nothing passes
 /// without its budget and its credential.
-fn build_processor(cluster: &str, options: &BuildOptions) -> ExternalProcessor {
-    let timeout = duration_ms(options.extproc_message_timeout_ms);
+fn build_processor(cluster: &str, service: &ExtProc) -> ExternalProcessor {
+    let timeout = duration_ms(service.message_timeout_ms);
     let namespaces = MetadataNamespaces {
         untyped: vec![BACKEND_METADATA_NAMESPACE.to_string()],
         ..MetadataNamespaces::default()
@@ -129,7 +129,7 @@ pub(super) fn build_route_override(scope: &str) -> (&'static str, Any) {
 }
 
 /// One cluster for each of the two filters, both at the same socket.
-pub(super) fn build_clusters(options: &BuildOptions) -> [Cluster; 2] {
+pub(super) fn build_clusters(service: &ExtProc) -> [Cluster; 2] {
     [names::EXTPROC_CLUSTER, names::EXTPROC_RETRY_CLUSTER]
-        .map(|name| build_service_cluster(name, &options.extproc_socket))
+        .map(|name| build_service_cluster(name, &service.socket))
 }

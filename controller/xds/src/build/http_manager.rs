@@ -12,7 +12,7 @@ use envoy::mutation::{HeaderMutation, header_mutation};
 
 use super::telemetry::Telemetry;
 use super::value::{ads, duration_ms, prefix, uint32, yes};
-use super::{BuildOptions, cors, ext_proc, external_auth, local_reply, names, rate_limit, session};
+use super::{BuildOptions, cors, engine, external_auth, local_reply, names, rate_limit, session};
 
 /// How long a stream may be silent in both directions. Routes can say otherwise.
 const STREAM_IDLE_MS: u64 = 300_000;
@@ -162,15 +162,7 @@ fn build_filters(
     let mut filters = vec![cors::build_filter()];
     filters.extend(external_auth::build_filters(http));
     if has_ai(http) {
-        filters.push(HttpFilter {
-            name: names::EXT_PROC_FILTER.to_string(),
-            // AI routes enable it.
-            disabled: true,
-            config_type: Some(http_filter::ConfigType::TypedConfig(envoy::pack(
-                &ext_proc::build_filter(http, options),
-            ))),
-            ..HttpFilter::default()
-        });
+        filters.push(engine::build_filter(http, options));
     }
     filters.extend(rate_limit::build_filters(http));
     filters.push(session::build_filter());

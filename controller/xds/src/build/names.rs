@@ -16,6 +16,12 @@ pub(super) const NO_CLUSTER: &str = "tollgate-none";
 /// The ext_proc filter; the key of its per-route configuration.
 pub(super) const EXT_PROC_FILTER: &str = "envoy.filters.http.ext_proc";
 
+/// The filter of the engine inside Envoy's process; the key of its per-route configuration.
+pub(super) const MODULE_FILTER: &str = "envoy.filters.http.dynamic_modules";
+
+/// The engine's library, `libtollgate_module.so`, without what the linker adds.
+pub(super) const MODULE: &str = "tollgate_module";
+
 /// The filter that asks the rate limit service; the key of its per-route configuration.
 pub(super) const RATE_LIMIT_FILTER: &str = "envoy.filters.http.ratelimit";
 

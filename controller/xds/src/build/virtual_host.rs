@@ -77,7 +77,7 @@ fn build_virtual_host(
     } = host;
     let mut routes = Vec::new();
     if let Some(ai) = ai {
-        routes.extend(ai_route::build_ai_routes(host, ai));
+        routes.extend(ai_route::build_ai_routes(host, ai, options));
     }
     routes.extend(
         http_routes

@@ -35,7 +35,7 @@ impl Running {
         let port = free_port();
         let gateway = gateway(vec![listener(port, vec![host])]);
         let envoy = Envoy::start_with(&gateway, |options| options.body_bytes_max = BODY_MAX).await;
-        let engine = Engine::start(&envoy.options.extproc_socket);
+        let engine = Engine::start(&envoy.extproc_socket());
         Self {
             port,
             engine,
@@ -320,7 +320,7 @@ async fn calls_over_tls_reach_the_engine_in_the_scope_of_their_server_name() {
     let chain = secure::https("llm.example.com", tls, hosts, &["*"]);
     let port = free_port();
     let envoy = Envoy::start(&gateway(vec![secure::tls_listener(port, vec![chain])])).await;
-    let engine = Engine::start(&envoy.options.extproc_socket);
+    let engine = Engine::start(&envoy.extproc_socket());
     let client = Client::new(port, &authority.pem);
     let mut connection = client.http("llm.example.com").await.unwrap();
     let headers = [("x-test-cluster", "ai/default/llm/0/0")];

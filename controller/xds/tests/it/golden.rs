@@ -90,6 +90,13 @@ fn ai_routes() {
 }
 
 #[test]
+fn ai_routes_with_the_engine_inside_envoy() {
+    let options = BuildOptions::in_envoy("/run/tollgate/uplink.sock".into(), 10_000);
+    let built = build(&rich::ai(), &options);
+    assert_yaml_snapshot!(resources_json(&built).unwrap());
+}
+
+#[test]
 fn rate_limits() {
     assert_yaml_snapshot!(rendered(&limited::limited()));
 }

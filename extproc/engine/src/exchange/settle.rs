@@ -105,7 +105,7 @@ impl Exchange {
             .and_then(|chat| chat.answer.as_ref())
             .and_then(|answer| answer.outcome().model);
         CallRecord {
-            operation: self.operation,
+            operation: self.operation.into(),
             consumer: identity
                 .map_or(ANONYMOUS, |identity| &identity.consumer)
                 .to_string(),
@@ -113,9 +113,9 @@ impl Exchange {
             route: chat.map(|chat| chat.rule.route.clone()).unwrap_or_default(),
             provider: backend.map(|backend| backend.name.clone()),
             provider_api: backend.map(|backend| match backend.api {
-                Api::Anthropic { .. } => "anthropic",
-                Api::AzureOpenAi { .. } => "azure.openai",
-                Api::OpenAi { .. } => "openai",
+                Api::Anthropic { .. } => "anthropic".into(),
+                Api::AzureOpenAi { .. } => "azure.openai".into(),
+                Api::OpenAi { .. } => "openai".into(),
             }),
             model: chat.map(|chat| chat.request.model.clone()),
             served_model: served

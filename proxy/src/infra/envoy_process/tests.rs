@@ -49,6 +49,7 @@ static_resources:
         concurrency: Some(1),
         log_level: "warning".to_string(),
         drain_max: Duration::from_secs(10),
+        modules: None,
     }
 }
 
@@ -193,6 +194,7 @@ async fn an_envoy_that_cannot_start_is_tried_again_and_can_be_stopped() {
         concurrency: None,
         log_level: "info".to_string(),
         drain_max: Duration::from_secs(1),
+        modules: None,
     };
     let envoy = EnvoyProcess::start(config);
     let mut state = envoy.state();

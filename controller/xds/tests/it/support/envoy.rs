@@ -13,8 +13,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tollgate_ir as ir;
 use tollgate_xds::{
-    Admin, BootstrapOptions, BuildOptions, Progress, Rejection, Resources, Snapshot, bootstrap_of,
-    build, serve,
+    Admin, BootstrapOptions, BuildOptions, EngineHost, Progress, Rejection, Resources, Snapshot,
+    bootstrap_of, build, serve,
 };
 
 /// Longest wait for anything in a test; a loaded machine starts Envoy in seconds.
@@ -97,6 +97,14 @@ impl Envoy {
             }
         }
         envoy
+    }
+
+    /// Where Envoy looks for the ext_proc service.
+    pub(crate) fn extproc_socket(&self) -> PathBuf {
+        match &self.options.engine {
+            EngineHost::ExtProc(service) => service.socket.clone(),
+            EngineHost::InEnvoy(_) => panic!("no ext_proc service"),
+        }
     }
 
     /// Sends another configuration, without waiting; returns its version.

@@ -12,13 +12,20 @@ use parking_lot::Mutex;
 use tollgate_engine::Exchange;
 
 /// An exchange that several streams may touch, one at a time.
-pub(crate) type SharedExchange = Arc<Mutex<Exchange>>;
+pub type SharedExchange = Arc<Mutex<Exchange>>;
 
 /// A bounded map of exchanges, sharded so that streams rarely meet at one lock.
 pub(crate) struct InFlight {
     shards: [Mutex<HashMap<u128, SharedExchange>>; SHARDS],
     len: AtomicUsize,
     len_max: usize,
+}
+
+/// Counts what is under way: one for each value that [`Pending::one_more`] gave and that lives.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    all: Arc<AtomicUsize>,
+    counts: bool,
 }
 
 const SHARDS: usize = 16;
@@ -70,5 +77,29 @@ impl InFlight {
         // Ids are random: their low bits spread evenly. The index is below SHARDS.
         let index = (id % SHARDS as u128) as usize;
         &self.shards[index]
+    }
+}
+
+// === impl Pending ===
+
+impl Pending {
+    pub(crate) fn one_more(&self) -> Self {
+        self.all.fetch_add(1, Ordering::AcqRel);
+        Self {
+            all: Arc::clone(&self.all),
+            counts: true,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.all.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if self.counts {
+            self.all.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 }

@@ -6,15 +6,19 @@ use tollgate_llm::BodyChange;
 use crate::{host::Host, in_flight::SharedExchange};
 
 /// Where a step came to rest.
-pub(crate) enum Rest {
+#[derive(Debug)]
+pub enum Rest {
+    /// Send the request on.
     Forward(Forward),
+    /// Read the whole body.
     ReadBody,
+    /// Answer the client; the request ends here.
     Reply(Reply),
 }
 
 impl Host {
     /// Runs steps until the proxy has to act.
-    pub(crate) async fn drive(&self, exchange: &SharedExchange, mut step: Step) -> Rest {
+    pub async fn drive(&self, exchange: &SharedExchange, mut step: Step) -> Rest {
         loop {
             step = match step {
                 Step::Forward(forward) => return Rest::Forward(forward),
@@ -41,7 +45,7 @@ impl Host {
     }
 
     /// Runs the steps of a piece of the answer until it may go on.
-    pub(crate) async fn drive_body(
+    pub async fn drive_body(
         &self,
         exchange: &SharedExchange,
         mut step: BodyStep,
@@ -72,7 +76,7 @@ impl Host {
                 },
                 EndStep::Settle(settlement) => {
                     if let Err(error) = self.store.settle(&settlement).await {
-                        self.telemetry.settle_failed();
+                        self.told.settle_failed();
                         tracing::error!(%error, hold = ?settlement.receipt.id, charges = ?settlement.charges, "a call was not charged");
                     }
                     return;

@@ -6,12 +6,16 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
+use tokio::{runtime::Handle, sync::Semaphore};
 use tollgate_budget::Store;
 use tollgate_bundle::Bundle;
 use tollgate_engine::{ExchangeInput, Health, RouteTable, Warned};
 
-use crate::{in_flight::InFlight, telemetry::Telemetry};
+use crate::{
+    SharedExchange,
+    in_flight::{InFlight, Pending},
+    told::Told,
+};
 
 /// Limits of the host.
 #[derive(Clone, Copy, Debug)]
@@ -26,13 +30,16 @@ pub struct HostConfig {
     pub counting_max: usize,
 }
 
-/// Shared by all streams.
+/// Shared by all calls.
 pub struct Host {
-    pub(crate) config: HostConfig,
+    config: HostConfig,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) in_flight: InFlight,
     pub(crate) counting: Semaphore,
-    pub(crate) telemetry: Telemetry,
+    pub(crate) told: Arc<dyn Told>,
+    concluding: Pending,
+    /// Where calls are settled whose own thread has no runtime.
+    home: Option<Handle>,
     table: ArcSwap<RouteTable>,
     health: Arc<Health>,
     warned: Arc<Warned>,
@@ -55,14 +62,17 @@ impl Default for HostConfig {
 
 impl Host {
     /// A host without routes: every call is answered 503 until the first bundle. `store` must
-    /// answer within the time that a call may wait for its decision.
-    pub fn new(config: HostConfig, store: Arc<dyn Store>, telemetry: Telemetry) -> Arc<Self> {
+    /// answer within the time that a call may wait for its decision. The runtime in which this is
+    /// called settles the calls that are dropped outside of one.
+    pub fn new(config: HostConfig, store: Arc<dyn Store>, told: Arc<dyn Told>) -> Arc<Self> {
         Arc::new(Self {
             in_flight: InFlight::new(config.in_flight_max),
             counting: Semaphore::new(config.counting_max),
             config,
             store,
-            telemetry,
+            told,
+            concluding: Pending::default(),
+            home: Handle::try_current().ok(),
             table: ArcSwap::default(),
             health: Arc::default(),
             warned: Arc::default(),
@@ -91,6 +101,26 @@ impl Host {
         self.health.ejected(self.now_ms())
     }
 
+    /// The limits that the host was made with.
+    pub fn config(&self) -> HostConfig {
+        self.config
+    }
+
+    /// The call of a retry, by the id that the first attempt's request carries.
+    pub fn find(&self, id: u128) -> Option<SharedExchange> {
+        self.in_flight.find(id)
+    }
+
+    /// Calls that have ended without their host's doing and are not settled yet.
+    pub fn being_concluded(&self) -> usize {
+        self.concluding.len()
+    }
+
+    /// Who is told of calls.
+    pub fn told(&self) -> &dyn Told {
+        self.told.as_ref()
+    }
+
     /// Client calls in flight.
     pub fn in_flight(&self) -> usize {
         self.in_flight.len()
@@ -115,8 +145,16 @@ impl Host {
     }
 
     /// Monotonic milliseconds since the host started: the engine's clock for ejections.
-    pub(crate) fn now_ms(&self) -> u64 {
+    pub fn now_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn runtime(&self) -> Option<Handle> {
+        Handle::try_current().ok().or_else(|| self.home.clone())
+    }
+
+    pub(crate) fn concluding(&self) -> Pending {
+        self.concluding.one_more()
     }
 
     pub(crate) fn exchange_input(&self, scope: &str) -> ExchangeInput {

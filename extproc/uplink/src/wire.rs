@@ -1,0 +1,166 @@
+//! The messages of the uplink.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use tollgate_budget::{
+    Account, AccountState, HoldId, HoldOutcome, HoldReceipt, HoldRequest, Page, PageRequest,
+    Settlement, Spend, SpendOutcome, Store, StoreError,
+};
+use tollgate_engine::CallRecord;
+use tollgate_host::CallTimes;
+
+/// What the engine's side says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Up<'a> {
+    /// First, and once: names the engine, which is the same after a connection broke.
+    Hello { session: u128 },
+    /// Calls that come in are served by this bundle from now on.
+    Served { bundle: u64 },
+    /// Asks the ledger; [`Down::Answer`] has the number.
+    Ask { number: u64, op: Op<'a> },
+    /// Calls that are over.
+    Calls(Vec<Call>),
+    /// How it goes; sent when it changes.
+    Figures(Figures),
+}
+
+/// What the ledger's side says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Down {
+    /// What the engine shall serve. JSON, with secrets: a bundle leaves fields out that postcard
+    /// would miss.
+    Bundle { number: u64, json: Vec<u8> },
+    /// Of the ledger, to [`Up::Ask`].
+    Answer {
+        number: u64,
+        answer: Result<Answer, Failure>,
+    },
+}
+
+/// A call that is over, and what is to be told of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Call {
+    pub(crate) record: CallRecord,
+    pub(crate) times: CallTimes,
+    pub(crate) request_id: String,
+}
+
+/// How it goes in the engine's process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Client calls in flight.
+    pub in_flight: usize,
+    /// Ids of the backends that are ejected.
+    pub ejected: Vec<String>,
+    /// Records of calls that were dropped because the uplink was away for long, since the start.
+    pub records_dropped: u64,
+    /// Calls that could not be charged, since the start.
+    pub settle_failures: u64,
+    /// Faults of the engine's host, since the start.
+    pub host_failures: u64,
+}
+
+/// An operation of [`Store`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Op<'a> {
+    Hold(Cow<'a, HoldRequest>),
+    Raise(Cow<'a, HoldRequest>),
+    Renew(Cow<'a, HoldReceipt>),
+    Settle(Cow<'a, Settlement>),
+    States(Cow<'a, [Account]>),
+    Spend(Cow<'a, [Spend]>),
+    Grant(Cow<'a, Account>, u64),
+    Reset(Cow<'a, Account>),
+    List(Cow<'a, PageRequest>),
+}
+
+/// What an [`Op`] comes to.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    Outcome(HoldOutcome),
+    Renewed,
+    States(Vec<AccountState>),
+    Spent(SpendOutcome),
+    State(AccountState),
+    Page(Page),
+}
+
+/// [`StoreError`] on the wire.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Failure {
+    AccountsFull(usize),
+    HoldsFull(usize),
+    Unavailable(String),
+}
+
+// === impl Op ===
+
+impl Op<'_> {
+    /// The hold that this ends.
+    pub(crate) fn ends(&self) -> Option<HoldId> {
+        match self {
+            Self::Settle(settlement) => Some(settlement.receipt.id),
+            _ => None,
+        }
+    }
+
+    /// Asks the store.
+    pub(crate) async fn run(self, store: &dyn Store) -> Result<Answer, Failure> {
+        let answer = match self {
+            Self::Hold(request) => store.hold(&request).await.map(Answer::Outcome),
+            Self::Raise(request) => store.raise(&request).await.map(Answer::Outcome),
+            Self::Renew(receipt) => store.renew(&receipt).await.map(|()| Answer::Renewed),
+            Self::Settle(settlement) => store.settle(&settlement).await.map(Answer::States),
+            Self::States(accounts) => store.states(&accounts).await.map(Answer::States),
+            Self::Spend(spends) => store.spend(&spends).await.map(Answer::Spent),
+            Self::Grant(account, amount) => store.grant(&account, amount).await.map(Answer::State),
+            Self::Reset(account) => store.reset(&account).await.map(Answer::State),
+            Self::List(request) => store.list(&request).await.map(Answer::Page),
+        };
+        answer.map_err(Failure::from)
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// The receipt of a hold that is live now.
+    pub(crate) fn granted(&self) -> Option<&HoldReceipt> {
+        match self {
+            Self::Outcome(HoldOutcome::Granted(receipt)) => Some(receipt),
+            _ => None,
+        }
+    }
+}
+
+// === impl Failure ===
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full {
+                what: "holds",
+                bound,
+            } => Self::HoldsFull(bound),
+            StoreError::Full { what: _, bound } => Self::AccountsFull(bound),
+            StoreError::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::AccountsFull(bound) => Self::Full {
+                what: "accounts",
+                bound,
+            },
+            Failure::HoldsFull(bound) => Self::Full {
+                what: "holds",
+                bound,
+            },
+            Failure::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The filter on the way to an endpoint: makes the request anew for each attempt that the first
+//! translation was not made for (docs/adr/0002).
+//!
+//! "Made for" is both: the first attempt, and to an endpoint of the backend that the cluster is
+//! pinned to. A backend's credential leaves only with a body made for that backend.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tollgate_bundle::{BACKEND_METADATA_KEY, BACKEND_METADATA_NAMESPACE, EXCHANGE_HEADER};
+use tollgate_engine::{Forward, Reply, Step};
+use tollgate_host::Rest;
+
+use super::{
+    Next,
+    forward::{respond, set_request_headers},
+    internal,
+};
+use crate::{
+    abi::{Body, BodyStatus, HeaderKind, HeadersStatus, Stream},
+    engine::Engine,
+    work::{Outcome, Work},
+};
+
+/// Header in which Envoy counts attempts, from 1.
+const ATTEMPT_HEADER: &str = "x-envoy-attempt-count";
+
+/// The filter of one attempt.
+pub(crate) struct Attempt {
+    engine: Arc<Engine>,
+    work: Work,
+    pinned: Arc<str>,
+    /// What takes the place of the body that comes.
+    body: Option<Bytes>,
+    is_asking: bool,
+}
+
+// === impl Attempt ===
+
+impl Attempt {
+    pub(super) fn new(engine: Arc<Engine>, pinned: Arc<str>) -> Self {
+        Self {
+            engine,
+            work: Work::new(),
+            pinned,
+            body: None,
+            is_asking: false,
+        }
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(super) fn on_request_headers(&mut self, stream: &mut Stream<'_>) -> HeadersStatus {
+        let picked = stream.host_metadata(BACKEND_METADATA_NAMESPACE, BACKEND_METADATA_KEY);
+        let attempt = stream.header(HeaderKind::Request, ATTEMPT_HEADER);
+        if attempt == Some(b"1") && picked == Some(&*self.pinned) {
+            return HeadersStatus::Continue;
+        }
+        let Some(picked) = picked else {
+            respond(stream, internal());
+            return HeadersStatus::StopIteration;
+        };
+        let exchange = stream
+            .text(HeaderKind::Request, EXCHANGE_HEADER)
+            .and_then(|text| u128::from_str_radix(text, 16).ok())
+            .and_then(|id| self.engine.host.find(id));
+        let Some(exchange) = exchange else {
+            // Whatever is answered, nobody reads it.
+            respond(stream, Reply::internal("the call of this attempt is over"));
+            return HeadersStatus::StopIteration;
+        };
+        let step = exchange
+            .lock()
+            .on_attempt(picked, self.engine.host.now_ms());
+        match step {
+            Step::Forward(forward) => {
+                self.forward(stream, forward);
+                HeadersStatus::Continue
+            }
+            Step::Reply(reply) => {
+                respond(stream, reply);
+                HeadersStatus::StopIteration
+            }
+            step => {
+                let host = Arc::clone(&self.engine.host);
+                self.is_asking = true;
+                self.work.start(&self.engine, stream, async move {
+                    Outcome::Request(None, host.drive(&exchange, step).await)
+                });
+                HeadersStatus::StopAllIterationAndBuffer
+            }
+        }
+    }
+
+    pub(super) fn on_request_body(&mut self, stream: &mut Stream<'_>, end: bool) -> BodyStatus {
+        if self.is_asking {
+            return BodyStatus::StopIterationAndBuffer;
+        }
+        match self.body.take() {
+            None => {}
+            Some(body) if end => stream.replace_received(Body::Request, &body),
+            Some(body) => {
+                stream.replace_received(Body::Request, b"");
+                self.body = Some(body);
+            }
+        }
+        BodyStatus::Continue
+    }
+
+    pub(super) fn on_scheduled(&mut self, stream: &mut Stream<'_>) -> Next {
+        self.is_asking = false;
+        match self.work.take() {
+            Some(Outcome::Request(_, Rest::Forward(forward))) => {
+                self.forward(stream, forward);
+                Next::Request
+            }
+            Some(Outcome::Request(_, Rest::Reply(reply))) => Next::Reply(reply),
+            Some(_) => {
+                self.engine.host.told().host_failed();
+                Next::Reply(internal())
+            }
+            None => Next::Wait,
+        }
+    }
+
+    fn forward(&mut self, stream: &mut Stream<'_>, forward: Forward) {
+        set_request_headers(stream, &forward);
+        self.body = forward.body;
+    }
+}
