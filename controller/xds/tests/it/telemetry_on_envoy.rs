@@ -69,7 +69,7 @@ async fn requests_are_logged_in_the_default_form_and_llm_calls_left_out() {
     let envoy = Envoy::start(&gateway).await;
     // No engine is there yet, so that nobody else has a line for this one.
     assert!(chat(port, "?away").await >= 500);
-    let _engine = Engine::start(&envoy.options.extproc_socket);
+    let _engine = Engine::start(&envoy.extproc_socket());
     until("a call is served", async || chat(port, "").await == 200).await;
     assert_eq!(status(port, "/web?a=1").await, 200);
     assert_eq!(status(port, "/nowhere").await, 404);
