@@ -49,7 +49,7 @@ bench: deps
 	cargo build --release --locked -p tollgate -p tollgate-module -p tollgate-bench
 	target/release/tollgate-bench $(BENCH_ARGS)
 
-## bench-scale: many routes on a cluster of its own: time until they are served, memory, CPU, bytes; 15 min
+## bench-scale: many routes on a cluster of its own: time until they are served, memory, CPU, bytes; 20 min
 .PHONY: bench-scale
 bench-scale: build test-deps cluster-deps
 	cargo build --release --locked -p tollgate-scale
