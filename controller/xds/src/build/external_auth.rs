@@ -11,12 +11,12 @@ use envoy::core::{
     GrpcService, HttpUri, grpc_service, grpc_service::EnvoyGrpc, http_uri::HttpUpstreamType,
 };
 use envoy::ext_authz_filter::{
-    AuthorizationResponse, BufferSettings, ExtAuthz, HttpService, ext_authz,
+    AuthorizationResponse, BufferSettings, CheckSettings, ExtAuthz, ExtAuthzPerRoute, HttpService,
+    ext_authz, ext_authz_per_route::Override,
 };
 use envoy::hcm::{HttpFilter, http_filter};
 use envoy::matcher::{ListStringMatcher, StringMatcher, string_matcher::MatchPattern};
 use envoy::mutation::HeaderMutationRules;
-use envoy::route::FilterConfig;
 use envoy::well_known::{Any, BoolValue};
 
 use super::names;
@@ -59,9 +59,9 @@ pub(super) fn build_filters(http: &ir::HttpTraffic) -> Vec<HttpFilter> {
 /// What a route with these filters enables.
 pub(super) fn build_route(filters: &[ir::Filter]) -> Option<(String, Any)> {
     let auth = filters.iter().find_map(ir::Filter::external_auth)?;
-    let enabled = FilterConfig {
-        config: Some(Any::default()),
-        ..FilterConfig::default()
+    // Any configuration enables it; this one says nothing, and has a form in dumps.
+    let enabled = ExtAuthzPerRoute {
+        r#override: Some(Override::CheckSettings(CheckSettings::default())),
     };
     Some((name_of(&build_config(auth)), envoy::pack(&enabled)))
 }
@@ -92,7 +92,7 @@ fn build_config(auth: &ir::ExternalAuth) -> Any {
         transport_api_version: envoy::core::ApiVersion::V3.into(),
         failure_mode_allow: false,
         allowed_headers: (!headers.is_empty()).then(|| one_of(headers)),
-        with_request_body: (*body_bytes_max > 0).then(|| BufferSettings {
+        with_request_body: (*body_bytes_max > 0).then_some(BufferSettings {
             max_request_bytes: *body_bytes_max,
             // A longer one is refused: who decides must not see half of it.
             allow_partial_message: false,
