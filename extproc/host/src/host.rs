@@ -38,6 +38,7 @@ pub struct Host {
     pub(crate) counting: Semaphore,
     pub(crate) told: Arc<dyn Told>,
     concluding: Pending,
+    loading: Pending,
     /// Where calls are settled whose own thread has no runtime.
     home: Option<Handle>,
     table: ArcSwap<RouteTable>,
@@ -72,6 +73,7 @@ impl Host {
             store,
             told,
             concluding: Pending::default(),
+            loading: Pending::default(),
             home: Handle::try_current().ok(),
             table: ArcSwap::default(),
             health: Arc::default(),
@@ -87,7 +89,7 @@ impl Host {
             tracing::warn!(%problem, "a part of the AI configuration is not usable");
         }
         self.health.retain(table.backend_ids());
-        load_tokenizers(&table);
+        load_tokenizers(&table, self.loading.one_more());
         self.table.store(Arc::new(table));
     }
 
@@ -114,6 +116,11 @@ impl Host {
     /// Calls that have ended without their host's doing and are not settled yet.
     pub fn being_concluded(&self) -> usize {
         self.concluding.len()
+    }
+
+    /// Whether tokenizers' tables are being built: who counts text now waits for them, some 100 ms.
+    pub fn is_loading(&self) -> bool {
+        self.loading.len() > 0
     }
 
     /// Who is told of calls.
@@ -185,13 +192,14 @@ impl std::fmt::Debug for Host {
 
 /// Builds the tokenizers' tables in the background: the first call that is counted would hold its
 /// budget for as long as that takes.
-fn load_tokenizers(table: &RouteTable) {
+fn load_tokenizers(table: &RouteTable, loading: Pending) {
     let models = table.counted_models();
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         runtime.spawn_blocking(move || {
             for model in &models {
                 tollgate_llm::tokens::load(model);
             }
+            drop(loading);
         });
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tollgate_engine::{BodyStep, EndStep, RATE_LIMIT_HEADERS, ResponseHead};
-use tollgate_host::Call;
+use tollgate_host::{Call, Host};
 use tollgate_llm::{BodyChange, BodyReading};
 
 use super::{
@@ -175,6 +175,10 @@ impl Entry {
         piece: &Bytes,
         end: bool,
     ) -> Piece {
+        if self.engine.host.is_loading() && self.at == At::Answer(BodyReading::Pieces) {
+            self.read_apart(stream, call, piece.clone(), end);
+            return Piece::Asking;
+        }
         let step = {
             let exchange = Arc::clone(call.exchange());
             let mut exchange = exchange.lock();
@@ -191,18 +195,28 @@ impl Entry {
         }
         let host = Arc::clone(&self.engine.host);
         self.is_asking = true;
-        self.work.start(&self.engine, stream, async move {
-            let (change, end) = match step {
-                BodyStep::Pass { change, end } => (change, end),
-                step => host.drive_body(call.exchange(), step).await,
-            };
-            let is_last = end.is_some();
-            if let Some(end) = end {
-                call.conclude(end).await;
-            }
-            Outcome::Piece(call, change, is_last)
-        });
+        let work = async move { finish_piece(&host, call, step).await };
+        self.work.start(&self.engine, stream, work);
         Piece::Asking
+    }
+
+    /// Shows the engine a piece on a thread that may wait: it may count text, for which tables are
+    /// being built.
+    fn read_apart(&mut self, stream: &Stream<'_>, mut call: Call, piece: Bytes, end: bool) {
+        let host = Arc::clone(&self.engine.host);
+        let exchange = Arc::clone(call.exchange());
+        self.is_asking = true;
+        self.work.start(&self.engine, stream, async move {
+            let reading = tokio::task::spawn_blocking(move || {
+                let step = exchange.lock().on_response_body(&piece, end);
+                (exchange, step)
+            });
+            let Ok((exchange, step)) = reading.await else {
+                return Outcome::Failed;
+            };
+            call.note_content(&exchange.lock());
+            finish_piece(&host, call, step).await
+        });
     }
 
     /// What the engine's thread had is dealt with, and so is what came meanwhile, until it has to
@@ -296,6 +310,19 @@ impl Pieces {
             BodyChange::Replace(bytes) => bytes,
         });
     }
+}
+
+/// Runs what a piece asks for, and settles after the last.
+async fn finish_piece(host: &Host, mut call: Call, step: BodyStep) -> Outcome {
+    let (change, end) = match step {
+        BodyStep::Pass { change, end } => (change, end),
+        step => host.drive_body(call.exchange(), step).await,
+    };
+    let is_last = end.is_some();
+    if let Some(end) = end {
+        call.conclude(end).await;
+    }
+    Outcome::Piece(call, change, is_last)
 }
 
 /// Whether the request never reached a provider because of a rate limit.
