@@ -225,7 +225,6 @@ fn listener(name: &str, port: u16, upstream: SocketAddr) -> ir::Listener {
         retry: None,
         session: None,
         rate_limits: None,
-        session: None,
     };
     let http = ir::HttpTraffic {
         name: name.clone(),
