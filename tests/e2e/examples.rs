@@ -20,7 +20,7 @@ const PORT: &str = "1975";
 /// What is said of examples for a cluster where there is none.
 const OF_CLUSTERS: [&str; 2] = [
     "is not a kind that tollgate reads; it is skipped",
-    "without effect in this release: spec.infrastructure.parametersRef",
+    "(proxies are made in a cluster only) has no effect in this release",
 ];
 
 fn examples() -> Result<Vec<PathBuf>> {

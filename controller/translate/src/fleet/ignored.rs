@@ -180,11 +180,16 @@ impl Found {
 
     /// What says how proxies are run, where nobody runs some.
     fn machine(&mut self, spec: &EnvoyProxySpec) {
-        self.note("spec.provider", spec.provider.is_some());
-        self.note("spec.logging", spec.logging != ProxyLogging::default());
-        self.note("spec.concurrency", spec.concurrency.is_some());
-        self.note("spec.mergeGateways", spec.merge_gateways == Some(true));
-        self.note("spec.shutdown", spec.shutdown.is_some());
+        for (field, is_set) in [
+            ("provider", spec.provider.is_some()),
+            ("logging", spec.logging != ProxyLogging::default()),
+            ("concurrency", spec.concurrency.is_some()),
+            ("mergeGateways", spec.merge_gateways == Some(true)),
+            ("shutdown", spec.shutdown.is_some()),
+        ] {
+            let path = format!("spec.{field} (proxies are made in a cluster only)");
+            self.note(&path, is_set);
+        }
     }
 
     fn kubernetes(&mut self, settings: &KubernetesProvider) {
