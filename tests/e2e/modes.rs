@@ -272,7 +272,7 @@ async fn passed_threshold_is_told_to_callers_and_once_to_operators() {
 /// What it used is not known any more where the engine was in the process that died; what it held
 /// is charged then, and never nothing.
 #[tokio::test]
-async fn stream_that_dies_with_envoy_is_charged_and_holds_nothing() {
+async fn stream_that_dies_with_envoy_holds_nothing() {
     let provider = simulator().await;
     let gateway = budgeted(
         &provider,
@@ -293,11 +293,12 @@ async fn stream_that_dies_with_envoy_is_charged_and_holds_nothing() {
         .await
         .expect("kill runs");
     assert!(killed.success());
-    let used = eventually("the call is charged", async || {
+    let used = eventually("the hold is gone", async || {
         let usage = alice.usage_of("default/own").await.ok()?;
         (usage.held == 0).then_some(usage.used)
     })
     .await
     .expect("a settled call");
-    assert!((5..=800).contains(&used), "{used}");
+    // What it had received, or nothing where the engine that counted it died too: never what was held.
+    assert!(used == 0 || (5..=400).contains(&used), "{used}");
 }

@@ -86,7 +86,7 @@ pub async fn serve(
         let number = shared.newest.fetch_add(1, Ordering::AcqRel) + 1;
         tokio::spawn(async move { connection::run(&shared, number, stream).await });
     }
-    shared.sessions.charge_all().await;
+    shared.sessions.release_all().await;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The holds of each engine that are live: what an engine that dies leaves unsettled.
 //!
-//! Its calls have used what nobody will ever tell. So what they held is charged, as it is for any
-//! call whose cost cannot be told; without this the holds would expire and charge nothing.
+//! What its calls have used nobody will ever tell. Their holds are let go at once, as they would be
+//! when they expire, and nothing is charged: a process that dies leaves no phantom spend.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -59,7 +59,7 @@ impl Sessions {
         }
     }
 
-    /// A connection ended. If the engine does not come back, its holds are charged.
+    /// A connection ended. If the engine does not come back, its holds are let go.
     pub(super) async fn end(&self, session: u128, connection: u64) {
         let is_last = |of: &mut HashMap<u128, Session>| {
             let of = of.get_mut(&session);
@@ -80,12 +80,12 @@ impl Sessions {
             is_last(&mut of).then(|| of.remove(&session)).flatten()
         };
         if let Some(dead) = dead {
-            self.charge(dead).await;
+            self.release(dead).await;
         }
     }
 
-    /// Nothing comes any more: charges what is left of the engines that are gone.
-    pub(super) async fn charge_all(&self) {
+    /// Nothing comes any more: lets go what is left of the engines that are gone.
+    pub(super) async fn release_all(&self) {
         let gone: Vec<Session> = {
             let mut of = self.of.lock();
             let (kept, gone) = of.drain().partition(|(_, it)| it.is_connected);
@@ -94,27 +94,27 @@ impl Sessions {
             gone.into_values().collect()
         };
         for session in gone {
-            self.charge(session).await;
+            self.release(session).await;
         }
     }
 
-    async fn charge(&self, session: Session) {
+    async fn release(&self, session: Session) {
         let holds = session.holds;
         if holds.is_empty() {
             return;
         }
         tracing::warn!(
             calls = holds.len(),
-            "the engine ended with calls in flight; they are charged what was held for them"
+            "the engine ended with calls in flight; what was held for them is free, and they are not charged"
         );
         for (_, receipt) in holds {
             let hold = receipt.id;
             let settlement = Settlement {
+                charges: vec![0; receipt.entries.len()],
                 receipt,
-                charges: Vec::new(),
             };
             if let Err(error) = self.store.settle(&settlement).await {
-                tracing::error!(%error, ?hold, "a call of the engine that ended was not charged");
+                tracing::warn!(%error, ?hold, "a hold of the engine that ended is free only when it expires");
             }
         }
     }
