@@ -21,7 +21,7 @@ use tollgate_kubernetes::apply::{Applier, FleetOptions as Installation, SeenFlee
 use tollgate_kubernetes::events::{EventOptions, Events};
 use tollgate_kubernetes::leader::{Leadership, LeaseOptions};
 use tollgate_kubernetes::status::{StatusOptions, StatusWriter, Wanted};
-use tollgate_kubernetes::watch::{Scope, Snapshot, Snapshots, WatchOptions};
+use tollgate_kubernetes::watch::{Scope, Snapshot, Snapshots, WatchOptions, WatchesEnded};
 use tollgate_kubernetes::{Cluster, metrics::Metrics as KubernetesMetrics};
 use tollgate_link::{GatewayIdentity, LinkServer, Progress, ProxySettings};
 use tollgate_translate::{FleetAction, NamespacedName, Options};
@@ -35,6 +35,9 @@ use telling::Telling;
 
 /// How often the leader looks whether certificates are due, without any other reason to.
 const RENEWAL: Duration = Duration::from_secs(600);
+
+/// Longest rest after a round.
+const REST_MAX: Duration = Duration::from_millis(100);
 
 /// What the loop is told.
 #[derive(Clone)]
@@ -183,13 +186,18 @@ impl ClusterController {
 
     async fn follow(&mut self) -> anyhow::Result<()> {
         let mut renewal = Instant::now() + RENEWAL;
+        // A round looks at everything, so that changes come in faster than rounds end: as long as one
+        // has taken is left to those who bring it into effect, and what came meanwhile is one more.
+        let mut rested = Instant::now();
         // A side that has ended is waited for no longer; what matters of it is checked below.
         let mut leads_alive = true;
         loop {
             tokio::select! {
-                snapshot = self.snapshots.next() => {
+                snapshot = next_after(rested, &mut self.snapshots) => {
                     self.snapshot = Some(snapshot?);
+                    let begun = Instant::now();
                     self.round().await?;
+                    rested = Instant::now() + begun.elapsed().min(REST_MAX);
                 }
                 changed = self.seen.changed() => {
                     changed.context("the observation of fleets has ended")?;
@@ -311,4 +319,10 @@ impl ClusterController {
             publish_report(&self.report, report);
         }
     }
+}
+
+/// The newest snapshot, not before `rested`.
+async fn next_after(rested: Instant, snapshots: &mut Snapshots) -> Result<Snapshot, WatchesEnded> {
+    sleep_until(rested).await;
+    snapshots.next().await
 }

@@ -18,7 +18,7 @@ mod supervisor;
 
 pub(crate) use backoff::Backoff;
 pub use broken::BrokenObject;
-pub use follow::{Snapshot, Snapshots, WatchOptions};
+pub use follow::{Snapshot, Snapshots, WatchOptions, WatchesEnded};
 pub(crate) use raw::Raw;
 pub use scope::{Scope, Selector, SelectorError};
 pub(crate) use stored::{Stored, StoredObjects};
