@@ -64,7 +64,11 @@ impl Gateway {
         };
         let store = Arc::new(MemoryStore::new(clock, bounds));
         let telemetry = Telemetry::new(&opentelemetry::global::meter("fuzz"));
-        let host = Host::new(HostConfig::default(), Arc::clone(&store) as _, Arc::new(telemetry));
+        let host = Host::new(
+            HostConfig::default(),
+            Arc::clone(&store) as _,
+            Arc::new(telemetry),
+        );
         let bundle = bundle();
         host.apply(&bundle);
         Self {
