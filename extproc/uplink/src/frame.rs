@@ -93,7 +93,27 @@ impl postcard::ser_flavors::Flavor for Appended<'_> {
 mod tests {
     use bytes::BytesMut;
 
-    use super::{FrameError, encode, next};
+    use proptest::prelude::*;
+
+    use super::{FrameError, VERSION, encode, next};
+    use crate::wire::{Down, Figures};
+
+    proptest! {
+        /// A whole frame is never waited for, and what is no message ends the connection.
+        #[test]
+        fn any_body_of_a_whole_frame_is_read_or_refused(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut frame = BytesMut::new();
+            let length = u32::try_from(body.len() + 1).unwrap();
+            frame.extend_from_slice(&length.to_le_bytes());
+            frame.extend_from_slice(&[VERSION]);
+            frame.extend_from_slice(&body);
+            prop_assert!(!matches!(next::<Figures>(&mut frame.clone()), Ok(None)));
+            match next::<Down>(&mut frame) {
+                Ok(message) => prop_assert!(message.is_some() && frame.is_empty()),
+                Err(error) => prop_assert!(matches!(error, FrameError::Message(_)), "{error}"),
+            }
+        }
+    }
 
     #[test]
     fn messages_are_read_as_they_were_written_however_they_are_cut() {
