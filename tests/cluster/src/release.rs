@@ -57,11 +57,12 @@ pub async fn upgrade(values: &[&str]) -> Result<()> {
     helm(&args).await.map(drop)
 }
 
-/// Uninstalls both charts and waits until their objects are gone.
+/// Uninstalls both charts and waits until their objects are gone: by looking, since Helm 4 takes
+/// what is being deleted for a failure now and then (helm/helm#31766).
 ///
 /// # Errors
 ///
-/// Helm failed.
+/// Helm failed, or something is left.
 pub async fn uninstall() -> Result<()> {
     for (release, namespace) in [("tollgate", NAMESPACE), ("tollgate-crds", "default")] {
         helm(&[
@@ -70,13 +71,10 @@ pub async fn uninstall() -> Result<()> {
             "--namespace",
             namespace,
             "--ignore-not-found",
-            "--wait",
-            "--cascade",
-            "foreground",
         ])
         .await?;
     }
-    Ok(())
+    nothing_is_left().await
 }
 
 /// `helm test` and others.
