@@ -1,16 +1,26 @@
-//! Work that a filter hands to the engine's thread, and what comes back.
+//! What a filter waits for: work that is polled on the stream's own thread, whenever Envoy's
+//! scheduler wakes the filter. Nobody else runs it, so that an answer of the ledger wakes one
+//! thread, the stream's.
 //!
-//! A filter is destroyed whenever Envoy likes. What is under way then runs to its end, and what it
-//! brings is dropped: a call in it is settled by its own drop.
+//! A filter is destroyed whenever Envoy likes. What is under way then runs to its end on the
+//! engine's thread, and what it brings is dropped: a call in it is settled by its own drop.
 
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+};
 
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tollgate_host::{Call, Rest};
 use tollgate_llm::BodyChange;
 
-use crate::abi::{Scheduler, Stream};
-use crate::engine::Engine;
+use crate::{
+    abi::{Scheduler, Stream},
+    engine::Engine,
+};
 
 /// What a filter's work came to.
 pub(crate) enum Outcome {
@@ -20,93 +30,89 @@ pub(crate) enum Outcome {
     Ended(Call),
     /// A piece of an answer's body; whether it was the last.
     Piece(Call, BodyChange, bool),
-    /// The work has panicked.
+    /// A part of it has panicked, elsewhere.
     Failed,
 }
 
-/// A filter's end of its work.
+/// A filter's work: at most one piece at a time.
 pub(crate) struct Work {
-    slot: Arc<Mutex<Slot>>,
+    runtime: Handle,
+    alarm: Option<Arc<Alarm>>,
+    under_way: Option<Running>,
 }
 
-#[derive(Default)]
-struct Slot {
-    /// The filter is destroyed: nobody may be woken any more.
-    is_abandoned: bool,
-    outcome: Option<Outcome>,
-}
+type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-/// The engine's end: brings the outcome, whatever happens.
-struct Delivery {
-    slot: Arc<Mutex<Slot>>,
-    scheduler: Scheduler,
-    outcome: Option<Outcome>,
+/// Wakes the filter, from any thread, as long as it lives.
+struct Alarm {
+    scheduler: Mutex<Option<Scheduler>>,
 }
 
 // === impl Work ===
 
 impl Work {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(engine: &Engine) -> Self {
         Self {
-            slot: Arc::default(),
+            runtime: engine.runtime.clone(),
+            alarm: None,
+            under_way: None,
         }
     }
 
-    /// Has this run on the engine's thread; the filter's `on_scheduled` is called when it is done.
+    /// Begins work. What it comes to if that is known at once; else the filter's `on_scheduled` is
+    /// called when it may go on.
     pub(crate) fn start(
-        &self,
-        engine: &Engine,
+        &mut self,
         stream: &Stream<'_>,
         work: impl Future<Output = Outcome> + Send + 'static,
-    ) {
-        let delivery = Delivery {
-            slot: Arc::clone(&self.slot),
-            scheduler: stream.scheduler(),
-            outcome: None,
-        };
-        engine.runtime.spawn(async move {
-            let outcome = work.await;
-            delivery.bring(outcome);
-        });
+    ) -> Option<Outcome> {
+        if self.alarm.is_none() {
+            self.alarm = Some(Arc::new(Alarm {
+                scheduler: Mutex::new(Some(stream.scheduler())),
+            }));
+        }
+        self.under_way = Some(Box::pin(work));
+        self.go_on()
     }
 
-    /// What the work came to.
-    pub(crate) fn take(&self) -> Option<Outcome> {
-        self.slot.lock().outcome.take()
+    /// What the work came to; `None` while it waits, or where there is none.
+    pub(crate) fn go_on(&mut self) -> Option<Outcome> {
+        let mut running = self.under_way.take()?;
+        let waker = Waker::from(Arc::clone(self.alarm.as_ref()?));
+        // It may hand work to threads that may wait.
+        let _entered = self.runtime.enter();
+        match running.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(outcome) => Some(outcome),
+            Poll::Pending => {
+                self.under_way = Some(running);
+                None
+            }
+        }
     }
 }
 
 impl Drop for Work {
     fn drop(&mut self) {
-        // What is in it is dropped after the lock is let go: a call's end may take a while.
-        let outcome = {
-            let mut slot = self.slot.lock();
-            slot.is_abandoned = true;
-            slot.outcome.take()
-        };
-        drop(outcome);
-    }
-}
-
-// === impl Delivery ===
-
-impl Delivery {
-    fn bring(mut self, outcome: Outcome) {
-        self.outcome = Some(outcome);
-    }
-}
-
-impl Drop for Delivery {
-    fn drop(&mut self) {
-        let outcome = self.outcome.take().unwrap_or(Outcome::Failed);
-        let mut slot = self.slot.lock();
-        if slot.is_abandoned {
-            drop(slot);
-            drop(outcome);
-            return;
+        if let Some(alarm) = &self.alarm {
+            alarm.scheduler.lock().take();
         }
-        slot.outcome = Some(outcome);
+        if let Some(running) = self.under_way.take() {
+            self.runtime.spawn(async move { drop(running.await) });
+        }
+    }
+}
+
+// === impl Alarm ===
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
         // Under the lock: the filter cannot be destroyed meanwhile.
-        self.scheduler.wake();
+        if let Some(scheduler) = &*self.scheduler.lock() {
+            scheduler.wake();
+        }
     }
 }

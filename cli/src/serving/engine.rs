@@ -2,8 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::{
+    runtime::Builder,
     sync::{oneshot, watch},
     task::JoinHandle,
 };
@@ -122,11 +123,7 @@ impl Engine {
                     figures,
                 };
                 let (listening, is_listening) = oneshot::channel();
-                let part = tokio::spawn(async move {
-                    server::serve(&uplink, parts, listening, until(stopped))
-                        .await
-                        .with_context(|| format!("serve the uplink at {}", uplink.display()))
-                });
+                let part = serve_uplink(uplink, parts, listening, stopped)?;
                 // Where it is not listening the part has ended, with the reason.
                 let _ = is_listening.await;
                 Ok(RunningEngine {
@@ -165,6 +162,39 @@ fn ext_proc(
         service,
         renewal,
     }
+}
+
+/// Serves the uplink on a thread of its own: each call asks the ledger, and on a runtime of many
+/// threads each question would wake a second one, to look for work that is not there.
+///
+/// # Errors
+///
+/// The thread cannot be started.
+fn serve_uplink(
+    socket: PathBuf,
+    parts: server::Parts,
+    listening: oneshot::Sender<()>,
+    stopped: watch::Receiver<bool>,
+) -> anyhow::Result<Part> {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("make the runtime of the uplink")?;
+    let (end, ended) = oneshot::channel();
+    let serve = move || {
+        let served = runtime.block_on(server::serve(&socket, parts, listening, until(stopped)));
+        let served = served.with_context(|| format!("serve the uplink at {}", socket.display()));
+        // Whoever would read it is gone: the gateway ends.
+        let _ = end.send(served);
+    };
+    std::thread::Builder::new()
+        .name("tollgate-uplink".to_string())
+        .spawn(serve)
+        .context("start the thread of the uplink")?;
+    Ok(tokio::spawn(async move {
+        let served = ended.await;
+        served.unwrap_or_else(|_| bail!("the thread of the uplink has panicked"))
+    }))
 }
 
 fn extproc_socket(setup: &Setup) -> PathBuf {

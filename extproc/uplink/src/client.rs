@@ -1,11 +1,13 @@
 //! The engine's end: a store and a listener of calls that are in another process.
 //!
-//! What is to be said is gathered in a buffer that one task writes, so that what many calls say at
-//! a time is one system call. While there is no connection the ledger is unavailable; settlements
-//! and records wait, bounded, for the next one.
+//! Whoever says something writes it, on its own thread, without waiting: a call that asks for its
+//! hold wakes nobody but the ledger. What the socket does not take is left to the task that reads.
+//! While there is no connection the ledger is unavailable; settlements and records wait, bounded,
+//! for the next one.
 
+mod outbox;
 mod pump;
-mod state;
+mod questions;
 mod store;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -17,21 +19,20 @@ use tollgate_engine::CallRecord;
 use tollgate_host::{CallTimes, Told};
 
 use crate::wire::{Call, Figures, Up};
-use state::State;
+use outbox::Outbox;
+use questions::Questions;
 
 /// First wait before a further attempt to connect; doubles up to the other.
 const RECONNECT_FIRST: Duration = Duration::from_millis(5);
 const RECONNECT_MAX: Duration = Duration::from_millis(500);
-/// Longest wait for an answer of the ledger. Its own deadline is far below; this one is for a
-/// process that stands still.
-const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// The uplink, as the engine's process has it.
 pub struct Client {
     socket: PathBuf,
     session: u128,
     state: Mutex<State>,
-    wake: Notify,
+    /// There is something to be written that the socket has not taken.
+    blocked: Notify,
     first: (Mutex<bool>, Condvar),
 }
 
@@ -44,6 +45,14 @@ pub trait Following: Send {
     fn figures(&self) -> Figures;
 }
 
+#[derive(Default)]
+struct State {
+    out: Outbox,
+    questions: Questions,
+    settle_failures: u64,
+    host_failures: u64,
+}
+
 // === impl Client ===
 
 impl Client {
@@ -53,7 +62,7 @@ impl Client {
             socket,
             session: rand::random(),
             state: Mutex::default(),
-            wake: Notify::new(),
+            blocked: Notify::new(),
             first: Default::default(),
         })
     }
@@ -65,7 +74,7 @@ impl Client {
             match UnixStream::connect(&self.socket).await {
                 Ok(stream) => {
                     pause = RECONNECT_FIRST;
-                    let ended = pump::run(&self, stream, &mut following).await;
+                    let ended = pump::run(&self, Arc::new(stream), &mut following).await;
                     self.break_off();
                     tracing::warn!(why = %ended, "the uplink broke; the ledger is out of reach until it is back");
                 }
@@ -87,24 +96,27 @@ impl Client {
         *is_there
     }
 
-    /// Whether everything that was to be said has been said, and every settlement answered.
+    /// Whether everything that was to be said has been said, and every settlement acknowledged.
     pub fn is_idle(&self) -> bool {
-        self.state.lock().is_idle()
+        let state = self.state.lock();
+        state.out.is_empty() && state.questions.has_nothing_kept()
     }
 
     /// Counters for [`Following::figures`]: records dropped, settlements lost, faults of the host.
     pub fn losses(&self) -> (u64, u64, u64) {
         let state = self.state.lock();
         (
-            state.records_dropped,
+            state.out.records_dropped(),
             state.settle_failures,
             state.host_failures,
         )
     }
 
-    /// The connection is gone.
+    /// The connection is gone: whoever waits is told, and settlements are kept.
     pub(crate) fn break_off(&self) {
-        self.state.lock().disconnected();
+        let mut state = self.state.lock();
+        state.out.disconnected();
+        state.questions.disconnected();
     }
 
     fn has_bundle(&self) {
@@ -114,23 +126,32 @@ impl Client {
     }
 
     fn say(&self, message: &Up<'_>) {
-        let said = self.state.lock().say(message);
-        if let Err(error) = said {
+        let mut state = self.state.lock();
+        if let Err(error) = state.out.say(message) {
             tracing::error!(%error, "a message for the uplink cannot be written");
         }
-        self.wake.notify_one();
+        self.write(&mut state);
+    }
+
+    /// Writes what there is, as far as the socket takes it now.
+    fn write(&self, state: &mut State) {
+        if !state.out.write() {
+            self.blocked.notify_one();
+        }
     }
 }
 
 impl Told for Client {
+    /// A settlement of the call, if there is one, was said just before: one write has both.
     fn call(&self, record: CallRecord, times: CallTimes, request_id: String) {
         let call = Call {
             record,
             times,
             request_id,
         };
-        self.state.lock().report(call);
-        self.wake.notify_one();
+        let mut state = self.state.lock();
+        state.out.report(call);
+        self.write(&mut state);
     }
 
     fn settle_failed(&self) {

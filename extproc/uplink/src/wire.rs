@@ -17,7 +17,7 @@ pub(crate) enum Up<'a> {
     Hello { session: u128 },
     /// Calls that come in are served by this bundle from now on.
     Served { bundle: u64 },
-    /// Asks the ledger; [`Down::Answer`] has the number.
+    /// Asks the ledger; [`Down::Answer`] or [`Down::Settled`] has the number.
     Ask { number: u64, op: Op<'a> },
     /// Calls that are over.
     Calls(Vec<Call>),
@@ -31,7 +31,9 @@ pub(crate) enum Down {
     /// What the engine shall serve. JSON, with secrets: a bundle leaves fields out that postcard
     /// would miss.
     Bundle { number: u64, json: Vec<u8> },
-    /// Of the ledger, to [`Up::Ask`].
+    /// These settlements are in the ledger. Said with what is said next: nobody waits for it.
+    Settled(Vec<u64>),
+    /// Of the ledger, to [`Up::Ask`]; to a settlement only if it failed.
     Answer {
         number: u64,
         answer: Result<Answer, Failure>,

@@ -29,8 +29,10 @@ const RATE_LIMIT_DETAILS: [&str; 3] = [
 enum Piece {
     /// It is dealt with. `Keep` is the piece as it came.
     Done(Call, BodyChange),
-    /// The engine's thread has it.
+    /// It waits for somebody.
     Asking,
+    /// A fault of our own: the answer goes on as it comes.
+    Failed,
 }
 
 impl Entry {
@@ -72,9 +74,7 @@ impl Entry {
                 self.pass(stream, call, true);
                 return HeadersStatus::Continue;
             }
-            self.at = At::Answer(BodyReading::Whole);
-            self.conclude_head(stream, call, step);
-            return HeadersStatus::StopIteration;
+            return self.conclude_head(stream, call, step);
         }
         self.call = Some(call);
         self.at = At::Answer(change.reading);
@@ -87,18 +87,42 @@ impl Entry {
         }
     }
 
-    fn conclude_head(&mut self, stream: &Stream<'_>, mut call: Call, step: EndStep) {
-        self.is_asking = true;
-        self.work.start(&self.engine, stream, async move {
+    fn conclude_head(
+        &mut self,
+        stream: &mut Stream<'_>,
+        mut call: Call,
+        step: EndStep,
+    ) -> HeadersStatus {
+        let started = self.work.start(stream, async move {
             call.conclude(step).await;
             Outcome::Ended(call)
         });
+        match started {
+            None => {
+                self.at = At::Answer(BodyReading::Whole);
+                self.is_asking = true;
+                HeadersStatus::StopIteration
+            }
+            Some(Outcome::Ended(call)) => {
+                self.pass(stream, call, true);
+                HeadersStatus::Continue
+            }
+            Some(_) => {
+                self.go_on_without();
+                HeadersStatus::Continue
+            }
+        }
     }
 
     pub(super) fn on_ended(&mut self, stream: &mut Stream<'_>, call: Call) -> Next {
-        tell_costs(stream, &call.exchange().lock());
-        self.at = At::Over;
+        self.pass(stream, call, true);
         Next::Response
+    }
+
+    /// A fault of our own: what comes goes on as it is.
+    fn go_on_without(&mut self) {
+        self.engine.host.told().host_failed();
+        self.at = At::Over;
     }
 
     pub(super) fn on_response_body(&mut self, stream: &mut Stream<'_>, end: bool) -> BodyStatus {
@@ -135,6 +159,7 @@ impl Entry {
                 }
                 BodyStatus::StopIterationAndBuffer
             }
+            Piece::Failed => BodyStatus::Continue,
         }
     }
 
@@ -164,10 +189,12 @@ impl Entry {
                 TrailersStatus::Continue
             }
             Piece::Asking => TrailersStatus::StopIteration,
+            Piece::Failed => TrailersStatus::Continue,
         }
     }
 
-    /// Shows the engine a piece; what it asks of the world is done on its thread.
+    /// Shows the engine a piece, and does what it asks for. After the last the call is settled:
+    /// the ledger's end has the settlement before the client has the piece.
     fn read_piece(
         &mut self,
         stream: &Stream<'_>,
@@ -176,8 +203,8 @@ impl Entry {
         end: bool,
     ) -> Piece {
         if self.engine.host.is_loading() && self.at == At::Answer(BodyReading::Pieces) {
-            self.read_apart(stream, call, piece.clone(), end);
-            return Piece::Asking;
+            let work = read_apart(Arc::clone(&self.engine.host), call, piece.clone(), end);
+            return self.ask_about_piece(stream, work);
         }
         let step = {
             let exchange = Arc::clone(call.exchange());
@@ -194,33 +221,29 @@ impl Entry {
             return Piece::Done(call, change);
         }
         let host = Arc::clone(&self.engine.host);
-        self.is_asking = true;
-        let work = async move { finish_piece(&host, call, step).await };
-        self.work.start(&self.engine, stream, work);
-        Piece::Asking
+        self.ask_about_piece(stream, async move { finish_piece(&host, call, step).await })
     }
 
-    /// Shows the engine a piece on a thread that may wait: it may count text, for which tables are
-    /// being built.
-    fn read_apart(&mut self, stream: &Stream<'_>, mut call: Call, piece: Bytes, end: bool) {
-        let host = Arc::clone(&self.engine.host);
-        let exchange = Arc::clone(call.exchange());
-        self.is_asking = true;
-        self.work.start(&self.engine, stream, async move {
-            let reading = tokio::task::spawn_blocking(move || {
-                let step = exchange.lock().on_response_body(&piece, end);
-                (exchange, step)
-            });
-            let Ok((exchange, step)) = reading.await else {
-                return Outcome::Failed;
-            };
-            call.note_content(&exchange.lock());
-            finish_piece(&host, call, step).await
-        });
+    fn ask_about_piece(
+        &mut self,
+        stream: &Stream<'_>,
+        work: impl Future<Output = Outcome> + Send + 'static,
+    ) -> Piece {
+        match self.work.start(stream, work) {
+            None => {
+                self.is_asking = true;
+                Piece::Asking
+            }
+            Some(Outcome::Piece(call, change, _)) => Piece::Done(call, change),
+            Some(_) => {
+                self.go_on_without();
+                Piece::Failed
+            }
+        }
     }
 
-    /// What the engine's thread had is dealt with, and so is what came meanwhile, until it has to
-    /// be asked again.
+    /// What was waited for is dealt with, and so is what came meanwhile, until there is something
+    /// to wait for again.
     pub(super) fn on_piece_ready(
         &mut self,
         stream: &mut Stream<'_>,
@@ -271,6 +294,12 @@ impl Entry {
                     self.pieces.asked = piece;
                     return Next::Wait;
                 }
+                Piece::Failed => {
+                    self.pieces.is_ready(&piece, &BodyChange::Keep);
+                    let ready = self.pieces.ready.split();
+                    stream.replace_kept(Body::Response, &ready);
+                    return Next::Response;
+                }
             }
         }
     }
@@ -310,6 +339,21 @@ impl Pieces {
             BodyChange::Replace(bytes) => bytes,
         });
     }
+}
+
+/// Shows the engine a piece on a thread that may wait: it may count text, for which tables are
+/// being built.
+async fn read_apart(host: Arc<Host>, mut call: Call, piece: Bytes, end: bool) -> Outcome {
+    let exchange = Arc::clone(call.exchange());
+    let reading = tokio::task::spawn_blocking(move || {
+        let step = exchange.lock().on_response_body(&piece, end);
+        (exchange, step)
+    });
+    let Ok((exchange, step)) = reading.await else {
+        return Outcome::Failed;
+    };
+    call.note_content(&exchange.lock());
+    finish_piece(&host, call, step).await
 }
 
 /// Runs what a piece asks for, and settles after the last.

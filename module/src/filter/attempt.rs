@@ -40,8 +40,8 @@ pub(crate) struct Attempt {
 impl Attempt {
     pub(super) fn new(engine: Arc<Engine>, pinned: Arc<str>) -> Self {
         Self {
+            work: Work::new(&engine),
             engine,
-            work: Work::new(),
             pinned,
             body: None,
             is_asking: false,
@@ -74,22 +74,35 @@ impl Attempt {
         let step = exchange
             .lock()
             .on_attempt(picked, self.engine.host.now_ms());
-        match step {
-            Step::Forward(forward) => {
+        let rest = match step {
+            Step::Forward(forward) => Rest::Forward(forward),
+            Step::Reply(reply) => Rest::Reply(reply),
+            step => {
+                let host = Arc::clone(&self.engine.host);
+                let started = self.work.start(stream, async move {
+                    Outcome::Request(None, host.drive(&exchange, step).await)
+                });
+                match started {
+                    Some(outcome) => self.rest_of(outcome),
+                    None => {
+                        self.is_asking = true;
+                        return HeadersStatus::StopAllIterationAndBuffer;
+                    }
+                }
+            }
+        };
+        match rest {
+            Rest::Forward(forward) => {
                 self.forward(stream, forward);
                 HeadersStatus::Continue
             }
-            Step::Reply(reply) => {
+            Rest::Reply(reply) => {
                 respond(stream, reply);
                 HeadersStatus::StopIteration
             }
-            step => {
-                let host = Arc::clone(&self.engine.host);
-                self.is_asking = true;
-                self.work.start(&self.engine, stream, async move {
-                    Outcome::Request(None, host.drive(&exchange, step).await)
-                });
-                HeadersStatus::StopAllIterationAndBuffer
+            Rest::ReadBody => {
+                respond(stream, self.failed());
+                HeadersStatus::StopIteration
             }
         }
     }
@@ -110,19 +123,30 @@ impl Attempt {
     }
 
     pub(super) fn on_scheduled(&mut self, stream: &mut Stream<'_>) -> Next {
+        let Some(outcome) = self.work.go_on() else {
+            return Next::Wait;
+        };
         self.is_asking = false;
-        match self.work.take() {
-            Some(Outcome::Request(_, Rest::Forward(forward))) => {
+        match self.rest_of(outcome) {
+            Rest::Forward(forward) => {
                 self.forward(stream, forward);
                 Next::Request
             }
-            Some(Outcome::Request(_, Rest::Reply(reply))) => Next::Reply(reply),
-            Some(_) => {
-                self.engine.host.told().host_failed();
-                Next::Reply(internal())
-            }
-            None => Next::Wait,
+            Rest::Reply(reply) => Next::Reply(reply),
+            Rest::ReadBody => Next::Reply(self.failed()),
         }
+    }
+
+    fn rest_of(&self, outcome: Outcome) -> Rest {
+        match outcome {
+            Outcome::Request(_, rest) => rest,
+            _ => Rest::Reply(self.failed()),
+        }
+    }
+
+    fn failed(&self) -> Reply {
+        self.engine.host.told().host_failed();
+        internal()
     }
 
     fn forward(&mut self, stream: &mut Stream<'_>, forward: Forward) {

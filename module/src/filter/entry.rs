@@ -25,14 +25,14 @@ pub(crate) struct Entry {
     pub(super) work: Work,
     /// The call, unless it is away (`is_asking`) or there is none.
     pub(super) call: Option<Call>,
-    /// The engine's thread has the call.
+    /// The work has the call.
     pub(super) is_asking: bool,
     pub(super) at: At,
     pub(super) pieces: Pieces,
 }
 
-/// Pieces of an answer that is read in pieces, while the engine's thread has the call: what comes in
-/// the two seconds that the ledger may take at most.
+/// Pieces of an answer that is read in pieces, while the work has the call: what comes in the two
+/// seconds that the ledger may take at most.
 #[derive(Default)]
 pub(super) struct Pieces {
     /// What the engine is asked about.
@@ -72,8 +72,8 @@ enum Told {
 impl Entry {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
         Self {
+            work: Work::new(&engine),
             engine,
-            work: Work::new(),
             call: None,
             is_asking: false,
             at: At::Outside,
@@ -166,20 +166,36 @@ impl Entry {
             }
             Step::Reply(reply) => self.refuse(stream, call, reply),
             step @ (Step::Count(_) | Step::Hold(_) | Step::Raise(_) | Step::States(_)) => {
-                self.ask(stream, call, step);
-                Told::Asking
+                self.ask(stream, call, step)
             }
         }
     }
 
-    fn ask(&mut self, stream: &Stream<'_>, call: Call, step: Step) {
+    fn ask(&mut self, stream: &mut Stream<'_>, call: Call, step: Step) -> Told {
         let host = Arc::clone(&self.engine.host);
-        self.is_asking = true;
-        self.work.start(&self.engine, stream, async move {
+        let started = self.work.start(stream, async move {
             let exchange = Arc::clone(call.exchange());
             let rest = host.drive(&exchange, step).await;
             Outcome::Request(Some(call), rest)
         });
+        match started {
+            None => {
+                self.is_asking = true;
+                Told::Asking
+            }
+            Some(Outcome::Request(Some(call), Rest::Forward(forward))) => {
+                self.take_step(stream, call, Step::Forward(forward))
+            }
+            Some(Outcome::Request(Some(call), Rest::Reply(reply))) => {
+                self.refuse(stream, call, reply)
+            }
+            Some(_) => {
+                self.engine.host.told().host_failed();
+                self.at = At::Over;
+                respond(stream, internal());
+                Told::Answered
+            }
+        }
     }
 
     /// Answers the client; the call ends with its drop.
@@ -191,14 +207,17 @@ impl Entry {
     }
 
     pub(super) fn on_scheduled(&mut self, stream: &mut Stream<'_>) -> Next {
+        let Some(outcome) = self.work.go_on() else {
+            return Next::Wait;
+        };
         self.is_asking = false;
-        match self.work.take() {
-            Some(Outcome::Request(Some(call), rest)) => self.on_request_ready(stream, call, rest),
-            Some(Outcome::Ended(call)) => self.on_ended(stream, call),
-            Some(Outcome::Piece(call, change, is_last)) => {
+        match outcome {
+            Outcome::Request(Some(call), rest) => self.on_request_ready(stream, call, rest),
+            Outcome::Ended(call) => self.on_ended(stream, call),
+            Outcome::Piece(call, change, is_last) => {
                 self.on_piece_ready(stream, call, change, is_last)
             }
-            Some(Outcome::Request(None, _) | Outcome::Failed) => {
+            Outcome::Request(None, _) | Outcome::Failed => {
                 self.engine.host.told().host_failed();
                 let had_answer = matches!(self.at, At::Answer(_) | At::Over);
                 self.at = At::Over;
@@ -207,7 +226,6 @@ impl Entry {
                     false => Next::Reply(internal()),
                 }
             }
-            None => Next::Wait,
         }
     }
 

@@ -251,10 +251,19 @@ impl Rig<'_> {
             receipt: receipt.clone(),
             charges: charges.to_vec(),
         };
-        self.store
-            .settle(&settlement)
-            .await
-            .expect("the store answers")
+        let told = self.store.settle(&settlement).await;
+        let told = told.expect("the store answers");
+        match told.is_empty() {
+            true => self.states_of(receipt).await,
+            false => told,
+        }
+    }
+
+    async fn states_of(&self, receipt: &HoldReceipt) -> Vec<AccountState> {
+        let entries = receipt.entries.iter();
+        let accounts: Vec<Account> = entries.map(|entry| entry.account.clone()).collect();
+        let states = self.store.states(&accounts).await;
+        states.expect("the store answers")
     }
 
     async fn spend(&self, spends: &[Spend]) -> SpendOutcome {

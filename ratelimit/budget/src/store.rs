@@ -51,7 +51,9 @@ pub trait Store: Send + Sync {
 
     /// Frees the hold and charges the window (the bucket) of admission, if that counts still;
     /// else no other. A second settle of the same id does
-    /// nothing, for two hold lifetimes at least. A settle after expiry still charges. Returns the accounts' states afterwards.
+    /// nothing, for two hold lifetimes at least. A settle after expiry still charges. Returns the
+    /// accounts' states afterwards, or none: a store may take the settlement and charge it later,
+    /// but before it answers whoever asks next.
     fn settle<'a>(&'a self, settlement: &'a Settlement) -> StoreFuture<'a, Vec<AccountState>>;
 
     /// Charges for good, without a hold: for plain counters, and for charges that come after the

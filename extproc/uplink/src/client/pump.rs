@@ -1,22 +1,22 @@
-//! One connection of the engine's end: writes what waits, hands out what comes.
+//! One connection of the engine's end: hands out what comes, and writes what its callers could not.
 
-use std::{fmt, io, time::Duration};
+use std::{
+    fmt, io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::BytesMut;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::UnixStream,
-    time::MissedTickBehavior,
-};
+use tokio::{net::UnixStream, time::MissedTickBehavior};
 
 use super::{Client, Following};
 use crate::{
     frame::{self, FrameError},
-    wire::{Down, Figures, Up},
+    wire::{Answer, Down, Failure, Figures, Up},
 };
 
-/// How often changed figures are told.
-const FIGURES_EVERY: Duration = Duration::from_millis(100);
+/// How often changed figures are told, and late answers given up.
+const TICK: Duration = Duration::from_millis(100);
 const READ_BYTES: usize = 64 << 10;
 
 /// Why a connection ended.
@@ -30,60 +30,67 @@ pub(super) enum Ended {
 /// Serves a connection to its end.
 pub(super) async fn run(
     client: &Client,
-    stream: UnixStream,
+    socket: Arc<UnixStream>,
     following: &mut impl Following,
 ) -> Ended {
-    let mut records = 0;
-    let ended = serve(client, stream, following, &mut records).await;
-    client.state.lock().records_dropped += records;
+    let ended = serve(client, socket, following).await;
     ended.err().unwrap_or(Ended::Closed)
 }
 
 async fn serve(
     client: &Client,
-    stream: UnixStream,
+    socket: Arc<UnixStream>,
     following: &mut impl Following,
-    records: &mut u64,
 ) -> Result<(), Ended> {
-    let session = client.session;
-    client.state.lock().connected(&Up::Hello { session })?;
-    let (mut read, mut write) = stream.into_split();
-    let (mut inbox, mut out) = (BytesMut::with_capacity(READ_BYTES), BytesMut::new());
+    client.connected(&socket)?;
+    let mut inbox = BytesMut::with_capacity(READ_BYTES);
     let mut told = Figures::default();
-    let mut ticks = tokio::time::interval(FIGURES_EVERY);
+    let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        if out.is_empty() {
-            *records = client.state.lock().take(&mut out);
-        }
-        inbox.reserve(READ_BYTES / 4);
+        let is_blocked = client.state.lock().out.waits();
         tokio::select! {
-            written = write.write_buf(&mut out), if !out.is_empty() => {
-                written?;
-            }
-            read = read.read_buf(&mut inbox) => {
-                if read? == 0 {
+            ready = socket.readable() => {
+                ready?;
+                if !read(&socket, &mut inbox)? {
                     return Ok(());
                 }
                 while let Some(message) = frame::next(&mut inbox)? {
                     hear(client, message, following)?;
                 }
             }
-            () = client.wake.notified(), if out.is_empty() => {}
+            ready = socket.writable(), if is_blocked => {
+                ready?;
+                client.write(&mut client.state.lock());
+            }
+            () = client.blocked.notified() => {}
             _ = ticks.tick() => {
+                client.state.lock().questions.expire(Instant::now());
                 let figures = following.figures();
                 if figures != told {
                     client.say(&Up::Figures(figures.clone()));
                     told = figures;
                 }
+                client.write(&mut client.state.lock());
             }
         }
     }
 }
 
+/// Takes what is there; false at the end.
+fn read(socket: &UnixStream, inbox: &mut BytesMut) -> io::Result<bool> {
+    inbox.reserve(READ_BYTES / 4);
+    match socket.try_read_buf(inbox) {
+        Ok(count) => Ok(count > 0),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 fn hear(client: &Client, message: Down, following: &mut impl Following) -> Result<(), Ended> {
     match message {
-        Down::Answer { number, answer } => client.state.lock().answered(number, answer),
+        Down::Answer { number, answer } => client.answered(number, answer),
+        Down::Settled(numbers) => client.state.lock().questions.settled(&numbers),
         Down::Bundle { number, json } => {
             following.apply(serde_json::from_slice(&json).map_err(Ended::Bundle)?);
             client.say(&Up::Served { bundle: number });
@@ -91,6 +98,42 @@ fn hear(client: &Client, message: Down, following: &mut impl Following) -> Resul
         }
     }
     Ok(())
+}
+
+// === impl Client ===
+
+impl Client {
+    /// A connection is there: settlements that were not acknowledged are said again.
+    fn connected(&self, socket: &Arc<UnixStream>) -> Result<(), FrameError> {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        state.out.connected(Arc::clone(socket));
+        let session = self.session;
+        state.out.say(&Up::Hello { session })?;
+        for frame in state.questions.kept() {
+            state.out.say_again(frame);
+        }
+        state.out.say_kept_records();
+        self.write(state);
+        Ok(())
+    }
+
+    fn answered(&self, number: u64, answer: Result<Answer, Failure>) {
+        let waiter = {
+            let mut state = self.state.lock();
+            if let Err(failure) = &answer
+                && state.questions.refused(number)
+            {
+                state.settle_failures += 1;
+                tracing::error!(?failure, "a call was not charged");
+            }
+            state.questions.answered(number)
+        };
+        if let Some(waiter) = waiter {
+            // Nobody may wait any more: the call is over.
+            let _ = waiter.send(answer.map_err(Into::into));
+        }
+    }
 }
 
 // === impl Ended ===

@@ -1,31 +1,62 @@
 //! The ledger as the engine's process sees it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, future::ready};
 
+use tokio::sync::oneshot;
 use tollgate_budget::{
     Account, AccountState, HoldOutcome, HoldReceipt, HoldRequest, Page, PageRequest, Settlement,
     Spend, SpendOutcome, Store, StoreError, store::StoreFuture,
 };
 
-use super::{ANSWER_MAX, Client};
-use crate::wire::{Answer, Op};
+use super::{Client, questions::Outcome};
+use crate::{
+    frame,
+    wire::{Answer, Op, Up},
+};
 
 impl Client {
+    /// Asks, and waits for the answer, which comes in [`super::questions`]'s time.
     async fn ask(&self, op: Op<'_>) -> Result<Answer, StoreError> {
-        let is_kept = op.ends().is_some();
-        let (number, waiting) = self.state.lock().ask(op)?;
-        self.wake.notify_one();
-        match tokio::time::timeout(ANSWER_MAX, waiting).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(unavailable("nobody answers on the uplink")),
-            Err(_) => {
-                self.state.lock().given_up(number);
-                if is_kept {
-                    return Ok(Answer::States(Vec::new()));
-                }
-                Err(unavailable("no answer on the uplink in time"))
-            }
+        let waiting = self.put(op)?;
+        match waiting.await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(unavailable("nobody answers on the uplink")),
         }
+    }
+
+    fn put(&self, op: Op<'_>) -> Result<oneshot::Receiver<Outcome>, StoreError> {
+        let mut state = self.state.lock();
+        if !state.out.is_connected() {
+            return Err(unavailable("the uplink to the ledger is not connected"));
+        }
+        if state.out.is_full() || state.questions.are_too_many() {
+            return Err(unavailable("too much waits on the uplink to the ledger"));
+        }
+        let number = state.questions.number();
+        let said = state.out.say(&Up::Ask { number, op });
+        said.map_err(|error| unavailable(&error.to_string()))?;
+        let waiting = state.questions.ask(number);
+        self.write(&mut state);
+        Ok(waiting)
+    }
+
+    /// Takes a settlement, to be written with what is said next.
+    fn take(&self, settlement: &Settlement) -> Result<(), StoreError> {
+        let mut state = self.state.lock();
+        if state.questions.are_too_many() || state.out.is_full() {
+            return Err(unavailable(
+                "too many settlements wait on the uplink to the ledger",
+            ));
+        }
+        let number = state.questions.number();
+        let op = Op::Settle(Cow::Borrowed(settlement));
+        let frame = frame::encoded(&Up::Ask { number, op })
+            .map_err(|error| unavailable(&error.to_string()))?;
+        if state.out.is_connected() {
+            state.out.say_again(&frame);
+        }
+        state.questions.keep(number, frame);
+        Ok(())
     }
 
     async fn outcome(&self, op: Op<'_>) -> Result<HoldOutcome, StoreError> {
@@ -50,8 +81,9 @@ impl Client {
     }
 }
 
-/// While the uplink is away a settlement is taken, kept, and delivered later: its states are then
-/// not known, and none are returned.
+/// A settlement is taken at once and kept until the ledger has it, over connections that break; its
+/// states are not known, and none are returned. Whoever asks next is answered after it. It is
+/// written with what is said next, which is the call's record, or within a tick.
 impl Store for Client {
     fn hold<'a>(&'a self, request: &'a HoldRequest) -> StoreFuture<'a, HoldOutcome> {
         Box::pin(self.outcome(Op::Hold(Cow::Borrowed(request))))
@@ -71,7 +103,7 @@ impl Store for Client {
     }
 
     fn settle<'a>(&'a self, settlement: &'a Settlement) -> StoreFuture<'a, Vec<AccountState>> {
-        Box::pin(self.states_of(Op::Settle(Cow::Borrowed(settlement))))
+        Box::pin(ready(self.take(settlement).map(|()| Vec::new())))
     }
 
     fn spend<'a>(&'a self, spends: &'a [Spend]) -> StoreFuture<'a, SpendOutcome> {

@@ -5,6 +5,7 @@ use std::{
     io,
     sync::{Arc, atomic::AtomicBool, atomic::Ordering},
     task::Poll,
+    time::Duration,
 };
 
 use bytes::BytesMut;
@@ -13,6 +14,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream,
     sync::Notify,
+    time::Instant,
 };
 use tollgate_bundle::Bundle;
 
@@ -25,6 +27,10 @@ use crate::{
 /// Bytes that may wait to be written before no more is read.
 const OUT_BYTES_MAX: usize = 64 << 20;
 const READ_BYTES: usize = 64 << 10;
+/// Longest time for which the acknowledgement of a settlement waits for something to go with.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(20);
+/// Most acknowledgements that wait for something to go with.
+const ACKNOWLEDGED_MAX: usize = 256;
 
 #[derive(Debug, thiserror::Error)]
 enum Ended {
@@ -41,9 +47,16 @@ enum Ended {
 /// What is to be written; tasks that answer later append to it too.
 #[derive(Default)]
 struct Outbox {
-    bytes: Mutex<BytesMut>,
+    waiting: Mutex<Waiting>,
     wake: Notify,
     is_over: AtomicBool,
+}
+
+#[derive(Default)]
+struct Waiting {
+    bytes: BytesMut,
+    /// Settlements that are in the ledger, to be acknowledged.
+    settled: Vec<u64>,
 }
 
 struct Connection<'a> {
@@ -83,12 +96,21 @@ impl Connection<'_> {
         let (mut inbox, mut out) = (BytesMut::with_capacity(READ_BYTES), BytesMut::new());
         let mut bundles = self.shared.parts.bundles.clone();
         bundles.mark_changed();
+        let acknowledge_at = tokio::time::sleep(ACKNOWLEDGED_WITHIN);
+        tokio::pin!(acknowledge_at);
+        let mut owed = false;
         loop {
             if out.is_empty() {
-                std::mem::swap(&mut out, &mut *self.out.bytes.lock());
+                self.out.take(&mut out)?;
             }
             inbox.reserve(READ_BYTES / 4);
-            let waiting = self.out.bytes.lock().len();
+            let (waiting, owes) = self.out.waits();
+            if owes && !owed {
+                acknowledge_at
+                    .as_mut()
+                    .reset(Instant::now() + ACKNOWLEDGED_WITHIN);
+            }
+            owed = owes;
             tokio::select! {
                 written = write.write_buf(&mut out), if !out.is_empty() => {
                     written?;
@@ -101,6 +123,7 @@ impl Connection<'_> {
                         self.hear(message).await?;
                     }
                 }
+                () = &mut acknowledge_at, if owes => self.out.acknowledge(&mut out)?,
                 changed = bundles.changed(), if self.session.is_some() => {
                     if changed.is_err() {
                         return Ok(());
@@ -143,6 +166,7 @@ impl Connection<'_> {
     /// Answers at once if the ledger does; else a task does when it has.
     async fn answer(&self, session: u128, number: u64, op: Op<'static>) -> Result<(), Ended> {
         let shared = Arc::clone(self.shared);
+        let is_settlement = op.ends().is_some();
         let mut asking = Box::pin(async move {
             if let Some(hold) = op.ends() {
                 shared.sessions.settled(session, hold);
@@ -154,13 +178,12 @@ impl Connection<'_> {
             answer
         });
         if let Poll::Ready(answer) = poll_fn(|cx| Poll::Ready(asking.as_mut().poll(cx))).await {
-            frame::encode(&Down::Answer { number, answer }, &mut self.out.bytes.lock())?;
-            return Ok(());
+            return Ok(self.out.say(number, answer, is_settlement)?);
         }
         let out = Arc::clone(&self.out);
         tokio::spawn(async move {
             let answer = asking.await;
-            out.say_later(number, answer);
+            out.say_later(number, answer, is_settlement);
         });
         Ok(())
     }
@@ -169,7 +192,8 @@ impl Connection<'_> {
         let json = tollgate_secret::exposed(|| serde_json::to_vec(&*bundle))?;
         let number = self.sent.0 + 1;
         self.sent = (number, Some(bundle));
-        frame::encode(&Down::Bundle { number, json }, &mut self.out.bytes.lock())?;
+        let mut waiting = self.out.waiting.lock();
+        frame::encode(&Down::Bundle { number, json }, &mut waiting.bytes)?;
         Ok(())
     }
 
@@ -184,14 +208,58 @@ impl Connection<'_> {
 // === impl Outbox ===
 
 impl Outbox {
-    fn say_later(&self, number: u64, answer: Result<Answer, Failure>) {
+    /// How many bytes wait, and whether there is something to acknowledge.
+    fn waits(&self) -> (usize, bool) {
+        let waiting = self.waiting.lock();
+        (waiting.bytes.len(), !waiting.settled.is_empty())
+    }
+
+    /// Moves what is to be written into `out`, which is empty; acknowledgements go with it.
+    fn take(&self, out: &mut BytesMut) -> Result<(), FrameError> {
+        let mut waiting = self.waiting.lock();
+        if waiting.bytes.is_empty() && waiting.settled.len() < ACKNOWLEDGED_MAX {
+            return Ok(());
+        }
+        std::mem::swap(out, &mut waiting.bytes);
+        waiting.acknowledge(out)
+    }
+
+    fn acknowledge(&self, out: &mut BytesMut) -> Result<(), FrameError> {
+        self.waiting.lock().acknowledge(out)
+    }
+
+    fn say(
+        &self,
+        number: u64,
+        answer: Result<Answer, Failure>,
+        is_settlement: bool,
+    ) -> Result<(), FrameError> {
+        let mut waiting = self.waiting.lock();
+        if is_settlement && answer.is_ok() {
+            waiting.settled.push(number);
+            return Ok(());
+        }
+        frame::encode(&Down::Answer { number, answer }, &mut waiting.bytes)
+    }
+
+    fn say_later(&self, number: u64, answer: Result<Answer, Failure>, is_settlement: bool) {
         if self.is_over.load(Ordering::Acquire) {
             return;
         }
-        let said = frame::encode(&Down::Answer { number, answer }, &mut self.bytes.lock());
-        if let Err(error) = said {
+        if let Err(error) = self.say(number, answer, is_settlement) {
             tracing::error!(%error, "an answer of the ledger cannot be written");
         }
         self.wake.notify_one();
+    }
+}
+
+// === impl Waiting ===
+
+impl Waiting {
+    fn acknowledge(&mut self, out: &mut BytesMut) -> Result<(), FrameError> {
+        if self.settled.is_empty() {
+            return Ok(());
+        }
+        frame::encode(&Down::Settled(std::mem::take(&mut self.settled)), out)
     }
 }

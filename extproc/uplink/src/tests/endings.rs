@@ -47,6 +47,19 @@ fn bundle(secret: &str) -> Bundle {
     }
 }
 
+impl Engine {
+    /// Settles, and tells of the call, as hosts do: both are written before the client has its
+    /// answer.
+    async fn conclude(&self, settlement: &Settlement) {
+        self.client.settle(settlement).await.unwrap();
+        let times = CallTimes {
+            duration: Duration::from_micros(1_500),
+            first_token: None,
+        };
+        self.client.call(record(), times, "id".to_string());
+    }
+}
+
 fn record() -> CallRecord {
     CallRecord {
         operation: "chat".into(),
@@ -148,7 +161,7 @@ async fn engine_that_does_not_come_back_holds_nothing_and_leaves_no_phantom_spen
         receipt: settled,
         charges: vec![3],
     };
-    engine.client.settle(&settlement).await.unwrap();
+    engine.conclude(&settlement).await;
     engine.disconnect().await;
     rig.until_standing((3, 0)).await;
 }
@@ -183,6 +196,24 @@ async fn engine_that_comes_back_at_once_keeps_its_holds() {
         receipt,
         charges: vec![4],
     };
-    engine.client.settle(&settlement).await.unwrap();
-    assert_eq!(rig.standing().await, (4, 0));
+    engine.conclude(&settlement).await;
+    rig.until_standing((4, 0)).await;
+}
+
+#[tokio::test]
+async fn settlement_is_written_even_if_nothing_follows_and_its_waiter_waits_for_nothing() {
+    let rig = Rig::start().await;
+    let engine = rig.engine();
+    engine.connected().await;
+    let settlement = Settlement {
+        receipt: engine.hold(1).await,
+        charges: vec![7],
+    };
+    let settled = engine.client.settle(&settlement);
+    assert_eq!(
+        futures::FutureExt::now_or_never(settled).unwrap().unwrap(),
+        []
+    );
+    rig.until_standing((7, 0)).await;
+    eventually(|| engine.client.is_idle()).await;
 }
