@@ -24,7 +24,7 @@ const SETTLE_WAIT_MAX: Duration = Duration::from_secs(1);
 pub(crate) struct Engine {
     pub(crate) host: Arc<Host>,
     pub(crate) runtime: Handle,
-    client: Arc<Client>,
+    pub(crate) client: Arc<Client>,
     config: EngineConfig,
 }
 

@@ -14,6 +14,7 @@ use crate::{
     abi::{BodyStatus, HeadersStatus, Stream, TrailersStatus},
     config::{ConfigError, FilterConfig},
     engine::{Engine, EngineUse},
+    turn::{END_OF_TURN, Turn},
 };
 use attempt::Attempt;
 use entry::Entry;
@@ -27,7 +28,13 @@ pub(crate) struct FilterFactory {
 }
 
 /// A filter of one stream.
-pub(crate) enum Filter {
+pub(crate) struct Filter {
+    engine: Arc<Engine>,
+    turn: Turn,
+    part: Part,
+}
+
+enum Part {
     Entry(Box<Entry>),
     Attempt(Attempt),
     /// It has panicked: nothing goes through it any more.
@@ -58,9 +65,14 @@ impl FilterFactory {
 
     pub(crate) fn filter(&self) -> Filter {
         let engine: &Arc<Engine> = self.engine.engine();
-        match &self.pinned {
-            None => Filter::Entry(Box::new(Entry::new(Arc::clone(engine)))),
-            Some(pinned) => Filter::Attempt(Attempt::new(Arc::clone(engine), Arc::clone(pinned))),
+        let part = match &self.pinned {
+            None => Part::Entry(Box::new(Entry::new(Arc::clone(engine)))),
+            Some(pinned) => Part::Attempt(Attempt::new(Arc::clone(engine), Arc::clone(pinned))),
+        };
+        Filter {
+            engine: Arc::clone(engine),
+            turn: Turn::default(),
+            part,
         }
     }
 }
@@ -73,26 +85,26 @@ impl Filter {
         stream: &mut Stream<'_>,
         end: bool,
     ) -> HeadersStatus {
-        match self {
-            Self::Entry(entry) => entry.on_request_headers(stream, end),
-            Self::Attempt(attempt) => attempt.on_request_headers(stream),
-            Self::Failed => HeadersStatus::StopIteration,
+        match &mut self.part {
+            Part::Entry(entry) => entry.on_request_headers(stream, end),
+            Part::Attempt(attempt) => attempt.on_request_headers(stream),
+            Part::Failed => HeadersStatus::StopIteration,
         }
     }
 
     pub(crate) fn on_request_body(&mut self, stream: &mut Stream<'_>, end: bool) -> BodyStatus {
-        match self {
-            Self::Entry(entry) => entry.on_request_body(stream, end),
-            Self::Attempt(attempt) => attempt.on_request_body(stream, end),
-            Self::Failed => BodyStatus::StopIterationAndBuffer,
+        match &mut self.part {
+            Part::Entry(entry) => entry.on_request_body(stream, end),
+            Part::Attempt(attempt) => attempt.on_request_body(stream, end),
+            Part::Failed => BodyStatus::StopIterationAndBuffer,
         }
     }
 
     pub(crate) fn on_request_trailers(&mut self, stream: &mut Stream<'_>) -> TrailersStatus {
-        match self {
-            Self::Entry(entry) => entry.on_request_trailers(stream),
-            Self::Attempt(_) => TrailersStatus::Continue,
-            Self::Failed => TrailersStatus::StopIteration,
+        match &mut self.part {
+            Part::Entry(entry) => entry.on_request_trailers(stream),
+            Part::Attempt(_) => TrailersStatus::Continue,
+            Part::Failed => TrailersStatus::StopIteration,
         }
     }
 
@@ -101,46 +113,59 @@ impl Filter {
         stream: &mut Stream<'_>,
         end: bool,
     ) -> HeadersStatus {
-        match self {
-            Self::Entry(entry) => entry.on_response_headers(stream, end),
-            Self::Attempt(_) | Self::Failed => HeadersStatus::Continue,
+        match &mut self.part {
+            Part::Entry(entry) => entry.on_response_headers(stream, end),
+            Part::Attempt(_) | Part::Failed => HeadersStatus::Continue,
         }
     }
 
     pub(crate) fn on_response_body(&mut self, stream: &mut Stream<'_>, end: bool) -> BodyStatus {
-        match self {
-            Self::Entry(entry) => entry.on_response_body(stream, end),
-            Self::Attempt(_) | Self::Failed => BodyStatus::Continue,
+        match &mut self.part {
+            Part::Entry(entry) => entry.on_response_body(stream, end),
+            Part::Attempt(_) | Part::Failed => BodyStatus::Continue,
         }
     }
 
     pub(crate) fn on_response_trailers(&mut self, stream: &mut Stream<'_>) -> TrailersStatus {
-        match self {
-            Self::Entry(entry) => entry.on_response_trailers(stream),
-            Self::Attempt(_) | Self::Failed => TrailersStatus::Continue,
+        match &mut self.part {
+            Part::Entry(entry) => entry.on_response_trailers(stream),
+            Part::Attempt(_) | Part::Failed => TrailersStatus::Continue,
         }
     }
 
-    /// What the engine's thread was asked for is there.
-    pub(crate) fn on_scheduled(&mut self, stream: &mut Stream<'_>) -> Next {
-        match self {
-            Self::Entry(entry) => entry.on_scheduled(stream),
-            Self::Attempt(attempt) => attempt.on_scheduled(stream),
-            Self::Failed => Next::Wait,
+    /// Envoy wakes the filter: what it waits for may be there, or the turn is over.
+    pub(crate) fn on_scheduled(&mut self, stream: &mut Stream<'_>, event: u64) -> Next {
+        if event == END_OF_TURN {
+            self.turn.end(&self.engine.client);
+            return Next::Wait;
         }
+        match &mut self.part {
+            Part::Entry(entry) => entry.on_scheduled(stream),
+            Part::Attempt(attempt) => attempt.on_scheduled(stream),
+            Part::Failed => Next::Wait,
+        }
+    }
+
+    /// A hook has said something to the ledger.
+    pub(crate) fn flush_later(&mut self, stream: &Stream<'_>) {
+        self.turn.has_words(stream);
     }
 
     /// A hook has panicked: the call is settled by its drop, the client answered.
     pub(crate) fn failed(&mut self, stream: &mut Stream<'_>) {
-        let engine = match self {
-            Self::Entry(entry) => entry.engine(),
-            Self::Attempt(attempt) => attempt.engine(),
-            Self::Failed => return,
-        };
-        engine.host.told().host_failed();
-        *self = Self::Failed;
+        if matches!(self.part, Part::Failed) {
+            return;
+        }
+        self.part = Part::Failed;
+        self.engine.host.told().host_failed();
         tracing::error!("a call has failed inside the gateway, and is answered 500");
         respond(stream, internal());
+    }
+}
+
+impl Drop for Filter {
+    fn drop(&mut self) {
+        self.turn.end(&self.engine.client);
     }
 }
 

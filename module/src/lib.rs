@@ -9,4 +9,5 @@ mod config;
 mod engine;
 mod filter;
 mod log;
+mod turn;
 mod work;

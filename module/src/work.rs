@@ -22,6 +22,9 @@ use crate::{
     engine::Engine,
 };
 
+/// Event of a filter whose work may go on.
+const GO_ON: u64 = 0;
+
 /// What a filter's work came to.
 pub(crate) enum Outcome {
     /// A request; the filter on the way to an endpoint has no call of its own.
@@ -112,7 +115,7 @@ impl Wake for Alarm {
     fn wake_by_ref(self: &Arc<Self>) {
         // Under the lock: the filter cannot be destroyed meanwhile.
         if let Some(scheduler) = &*self.scheduler.lock() {
-            scheduler.wake();
+            scheduler.wake(GO_ON);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The engine's end: a store and a listener of calls that are in another process.
 //!
 //! Whoever says something writes it, on its own thread, without waiting: a call that asks for its
-//! hold wakes nobody but the ledger. What the socket does not take is left to the task that reads.
+//! hold wakes nobody but the ledger. A thread with many calls may hold back what they say, and write
+//! it once. What the socket does not take is left to the task that reads.
 //! While there is no connection the ledger is unavailable; settlements and records wait, bounded,
 //! for the next one.
 
@@ -18,7 +19,10 @@ use tollgate_bundle::Bundle;
 use tollgate_engine::CallRecord;
 use tollgate_host::{CallTimes, Told};
 
-use crate::wire::{Call, Figures, Up};
+use crate::{
+    cork,
+    wire::{Call, Figures, Up},
+};
 use outbox::Outbox;
 use questions::Questions;
 
@@ -133,8 +137,20 @@ impl Client {
         self.write(&mut state);
     }
 
-    /// Writes what there is, as far as the socket takes it now.
+    /// Writes what has waited for a [`Cork`](crate::Cork).
+    pub fn flush(&self) {
+        self.write_now(&mut self.state.lock());
+    }
+
+    /// Writes what there is, unless this thread is corked.
     fn write(&self, state: &mut State) {
+        if !cork::holds() {
+            self.write_now(state);
+        }
+    }
+
+    /// Writes as much as the socket takes now.
+    fn write_now(&self, state: &mut State) {
         if !state.out.write() {
             self.blocked.notify_one();
         }

@@ -8,11 +8,13 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod cork;
 mod frame;
 pub mod server;
 mod wire;
 
 pub use client::{Client, Following};
+pub use cork::Cork;
 pub use frame::FrameError;
 pub use wire::Figures;
 

@@ -10,6 +10,8 @@ use super::{
     stream::Stream,
     types::{BodyStatus, EnvoyBuffer, HeadersStatus, LOCAL_REPLY_CONTINUE, TrailersStatus},
 };
+use tollgate_uplink::Cork;
+
 use crate::{
     config::FilterConfig,
     filter::{Filter, FilterFactory, Next, respond},
@@ -114,13 +116,18 @@ unsafe fn run<T>(
     let filter = unsafe { &mut *filter.cast_mut().cast::<Filter>() };
     // SAFETY: that of this hook, and dropped before it returns.
     let mut stream = unsafe { Stream::of_hook(stream) };
-    match catch_unwind(AssertUnwindSafe(|| hook(filter, &mut stream))) {
+    let cork = Cork::new();
+    let value = match catch_unwind(AssertUnwindSafe(|| hook(filter, &mut stream))) {
         Ok(value) => value,
         Err(_) => {
             let _ = catch_unwind(AssertUnwindSafe(|| filter.failed(&mut stream)));
             otherwise
         }
+    };
+    if cork.pull() {
+        filter.flush_later(&stream);
     }
+    value
 }
 
 #[unsafe(no_mangle)]
@@ -227,10 +234,14 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_response_trailers(
 unsafe extern "C" fn envoy_dynamic_module_on_http_filter_scheduled(
     stream: *mut c_void,
     filter: *const c_void,
-    _event: u64,
+    event: u64,
 ) {
     // SAFETY: as Envoy gives them.
-    let next = unsafe { run(stream, filter, Next::Wait, Filter::on_scheduled) };
+    let next = unsafe {
+        run(stream, filter, Next::Wait, |it, stream| {
+            it.on_scheduled(stream, event)
+        })
+    };
     // Any of these may call hooks of this filter, or destroy it: it is not borrowed any more.
     // SAFETY: that of this hook, and dropped before it returns.
     let mut stream = unsafe { Stream::of_hook(stream) };

@@ -293,10 +293,12 @@ impl Stream<'_> {
 // === impl Scheduler ===
 
 impl Scheduler {
-    /// Has the filter's `on_scheduled` called. The filter must not have been destroyed.
-    pub(crate) fn wake(&self) {
-        // SAFETY: made by Envoy, not deleted yet; the caller holds the filter alive (`work`).
-        unsafe { callbacks::scheduler_commit(self.raw, 0) }
+    /// Has the filter's `on_scheduled` called, with this event. The filter must not have been
+    /// destroyed.
+    pub(crate) fn wake(&self, event: u64) {
+        // SAFETY: made by Envoy, not deleted yet; the caller holds the filter alive (`work`, and a
+        // hook of the filter itself).
+        unsafe { callbacks::scheduler_commit(self.raw, event) }
     }
 }
 

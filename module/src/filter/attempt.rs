@@ -48,10 +48,6 @@ impl Attempt {
         }
     }
 
-    pub(super) fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
     pub(super) fn on_request_headers(&mut self, stream: &mut Stream<'_>) -> HeadersStatus {
         let picked = stream.host_metadata(BACKEND_METADATA_NAMESPACE, BACKEND_METADATA_KEY);
         let attempt = stream.header(HeaderKind::Request, ATTEMPT_HEADER);

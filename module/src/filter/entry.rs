@@ -81,10 +81,6 @@ impl Entry {
         }
     }
 
-    pub(super) fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
     pub(super) fn on_request_headers(
         &mut self,
         stream: &mut Stream<'_>,

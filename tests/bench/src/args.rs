@@ -25,4 +25,8 @@ pub(crate) struct Args {
     /// `ledger`: only the ledger on Redis.
     #[arg(long, default_value = "")]
     pub(crate) only: String,
+
+    /// Also prints what each thread did: CPU time, and how often it waited.
+    #[arg(long)]
+    pub(crate) threads: bool,
 }

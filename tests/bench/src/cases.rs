@@ -29,6 +29,9 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
         rows.push(measure(&case, &plain, &tollgate, args).await?);
     }
     report::print(&rows, first_answer, &plain, &tollgate);
+    if args.threads {
+        report::print_threads(&rows);
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! CPU time and memory of processes, from /proc.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 
@@ -23,6 +23,40 @@ pub(crate) fn time(pids: &[u32]) -> Result<Duration> {
         }
     }
     Ok(Duration::from_nanos(total_ns))
+}
+
+/// What threads of one name did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Thread {
+    /// CPU time, in nanoseconds.
+    pub(crate) ns: u64,
+    /// Times that they waited for something.
+    pub(crate) waits: u64,
+}
+
+/// What the threads of these processes did so far, by name.
+pub(crate) fn threads(pids: &[u32]) -> BTreeMap<String, Thread> {
+    let mut all: BTreeMap<String, Thread> = BTreeMap::new();
+    for pid in pids {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task"));
+        for task in tasks.into_iter().flatten().filter_map(Result::ok) {
+            let read = |file: &str| std::fs::read_to_string(Path::join(&task.path(), file));
+            // A thread may end between the listing and the reading.
+            let (Ok(name), Ok(time), Ok(status)) =
+                (read("comm"), read("schedstat"), read("status"))
+            else {
+                continue;
+            };
+            let first = |text: &str| text.split_whitespace().next()?.parse::<u64>().ok();
+            let waits = status
+                .lines()
+                .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            let thread = all.entry(name.trim().to_string()).or_default();
+            thread.ns += first(&time).unwrap_or(0);
+            thread.waits += waits.and_then(first).unwrap_or(0);
+        }
+    }
+    all
 }
 
 /// Resident memory of these processes, in MiB.

@@ -1,6 +1,7 @@
 //! The load: a case, sent many times over a few connections.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -35,7 +36,7 @@ pub(crate) enum Answer {
 }
 
 /// What one run cost.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cost {
     pub(crate) cpu_per_request: Duration,
     /// The part of it that is Envoy's.
@@ -43,6 +44,9 @@ pub(crate) struct Cost {
     pub(crate) requests_per_second: f64,
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
+    pub(crate) requests: u32,
+    /// All requests together, by name of the thread.
+    pub(crate) threads: BTreeMap<String, cpu::Thread>,
 }
 
 impl Case {
@@ -92,6 +96,7 @@ pub(crate) async fn run(
     let left = Arc::new(AtomicUsize::new(requests));
     let cpu_before = cpu::time(&subject.pids())?;
     let envoy_before = cpu::time(&subject.envoy_pids())?;
+    let threads_before = cpu::threads(&subject.pids());
     let begun = Instant::now();
     let tasks: Vec<_> = (0..connections)
         .map(|_| {
@@ -111,6 +116,13 @@ pub(crate) async fn run(
     let elapsed = begun.elapsed();
     let cpu = cpu::time(&subject.pids())?.saturating_sub(cpu_before);
     let envoy_cpu = cpu::time(&subject.envoy_pids())?.saturating_sub(envoy_before);
+    let mut threads = cpu::threads(&subject.pids());
+    for (name, before) in threads_before {
+        if let Some(thread) = threads.get_mut(&name) {
+            thread.ns = thread.ns.saturating_sub(before.ns);
+            thread.waits = thread.waits.saturating_sub(before.waits);
+        }
+    }
     times.sort_unstable();
     let count = u32::try_from(times.len())
         .context("too many requests")?
@@ -128,6 +140,8 @@ pub(crate) async fn run(
         requests_per_second: f64::from(count) / elapsed.as_secs_f64(),
         p50: at(0.5),
         p99: at(0.99),
+        requests: count,
+        threads,
     })
 }
 

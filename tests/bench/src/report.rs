@@ -1,6 +1,6 @@
 //! The table.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{cpu, load::Cost, subject::Subject};
 
@@ -96,6 +96,38 @@ pub(crate) fn print(rows: &[Row], first_answer: Duration, plain: &Subject, tollg
         cpu::resident_mib(&plain.pids()),
         cpu::resident_mib(&tollgate.pids()),
     );
+}
+
+/// CPU time and waits of each thread, for one request.
+#[expect(clippy::print_stdout, reason = "the result of a command")]
+pub(crate) fn print_threads(rows: &[Row]) {
+    println!("\n| case | whose | thread | CPU, µs | waits |\n|---|---|---|---|---|");
+    for row in rows {
+        for (whose, pick) in [("plain", plain as fn(&_) -> &_), ("tollgate", ours)] {
+            let costs = || row.rounds.iter().map(pick);
+            let names: BTreeSet<&String> = costs().flat_map(|cost| cost.threads.keys()).collect();
+            for name in names {
+                let each = |value: fn(&cpu::Thread) -> u64| {
+                    median(costs().filter_map(|cost| {
+                        let all = value(cost.threads.get(name)?);
+                        Some(all as f64 / f64::from(cost.requests))
+                    }))
+                };
+                let (us, waits) = (each(|it| it.ns) / 1e3, each(|it| it.waits));
+                if us >= 0.5 {
+                    println!("| {} | {whose} | {name} | {us:.0} | {waits:.1} |", row.name);
+                }
+            }
+        }
+    }
+}
+
+fn plain((plain, _): &(Cost, Cost)) -> &Cost {
+    plain
+}
+
+fn ours((_, ours): &(Cost, Cost)) -> &Cost {
+    ours
 }
 
 fn ms(time: Duration) -> f64 {

@@ -61,7 +61,7 @@ async fn serve(
             }
             ready = socket.writable(), if is_blocked => {
                 ready?;
-                client.write(&mut client.state.lock());
+                client.flush();
             }
             () = client.blocked.notified() => {}
             _ = ticks.tick() => {
@@ -71,7 +71,7 @@ async fn serve(
                     client.say(&Up::Figures(figures.clone()));
                     told = figures;
                 }
-                client.write(&mut client.state.lock());
+                client.flush();
             }
         }
     }
@@ -114,7 +114,7 @@ impl Client {
             state.out.say_again(frame);
         }
         state.out.say_kept_records();
-        self.write(state);
+        self.write_now(state);
         Ok(())
     }
 
