@@ -21,6 +21,7 @@ use tollgate_host::{CallTimes, Told};
 
 use crate::{
     cork,
+    socket::Socket,
     wire::{Call, Figures, Up},
 };
 use outbox::Outbox;
@@ -75,10 +76,11 @@ impl Client {
     pub async fn run(self: Arc<Self>, mut following: impl Following) {
         let mut pause = RECONNECT_FIRST;
         loop {
-            match UnixStream::connect(&self.socket).await {
-                Ok(stream) => {
+            let connected = UnixStream::connect(&self.socket).await;
+            match connected.and_then(Socket::new) {
+                Ok(socket) => {
                     pause = RECONNECT_FIRST;
-                    let ended = pump::run(&self, Arc::new(stream), &mut following).await;
+                    let ended = pump::run(&self, Arc::new(socket), &mut following).await;
                     self.break_off();
                     tracing::warn!(why = %ended, "the uplink broke; the ledger is out of reach until it is back");
                 }

@@ -11,6 +11,7 @@ mod client;
 mod cork;
 mod frame;
 pub mod server;
+mod socket;
 mod wire;
 
 pub use client::{Client, Following};

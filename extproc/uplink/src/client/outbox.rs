@@ -3,10 +3,10 @@
 use std::{collections::VecDeque, io, sync::Arc};
 
 use bytes::{Buf, BytesMut};
-use tokio::net::UnixStream;
 
 use crate::{
     frame::{self, FrameError},
+    socket::Socket,
     wire::{Call, Up},
 };
 
@@ -21,7 +21,7 @@ const RECORDS_PER_MESSAGE: usize = 256;
 #[derive(Default)]
 pub(super) struct Outbox {
     /// `None` while there is no connection.
-    socket: Option<Arc<UnixStream>>,
+    socket: Option<Arc<Socket>>,
     bytes: BytesMut,
     /// Records in `bytes`: lost if the connection is.
     written_records: u64,
@@ -92,7 +92,7 @@ impl Outbox {
     }
 
     /// A connection is there. Nothing is left of the last one.
-    pub(super) fn connected(&mut self, socket: Arc<UnixStream>) {
+    pub(super) fn connected(&mut self, socket: Arc<Socket>) {
         self.disconnected();
         self.socket = Some(socket);
     }
@@ -120,7 +120,7 @@ impl Outbox {
             return true;
         };
         while !self.bytes.is_empty() {
-            match socket.try_write(&self.bytes) {
+            match socket.write(&self.bytes) {
                 Ok(count) => self.bytes.advance(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return error.kind() != io::ErrorKind::WouldBlock,

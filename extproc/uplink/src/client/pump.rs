@@ -6,18 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::BytesMut;
-use tokio::{net::UnixStream, time::MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 
 use super::{Client, Following};
 use crate::{
     frame::{self, FrameError},
+    socket::{Inbox, Socket},
     wire::{Answer, Down, Failure, Figures, Up},
 };
 
 /// How often changed figures are told, and late answers given up.
 const TICK: Duration = Duration::from_millis(100);
-const READ_BYTES: usize = 64 << 10;
 
 /// Why a connection ended.
 pub(super) enum Ended {
@@ -30,7 +29,7 @@ pub(super) enum Ended {
 /// Serves a connection to its end.
 pub(super) async fn run(
     client: &Client,
-    socket: Arc<UnixStream>,
+    socket: Arc<Socket>,
     following: &mut impl Following,
 ) -> Ended {
     let ended = serve(client, socket, following).await;
@@ -39,28 +38,27 @@ pub(super) async fn run(
 
 async fn serve(
     client: &Client,
-    socket: Arc<UnixStream>,
+    socket: Arc<Socket>,
     following: &mut impl Following,
 ) -> Result<(), Ended> {
     client.connected(&socket)?;
-    let mut inbox = BytesMut::with_capacity(READ_BYTES);
+    let mut inbox = Inbox::default();
     let mut told = Figures::default();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let is_blocked = client.state.lock().out.waits();
         tokio::select! {
-            ready = socket.readable() => {
-                ready?;
-                if !read(&socket, &mut inbox)? {
+            read = socket.read(&mut inbox) => {
+                if read? == 0 {
                     return Ok(());
                 }
-                while let Some(message) = frame::next(&mut inbox)? {
+                while let Some(message) = frame::next(&mut inbox.bytes)? {
                     hear(client, message, following)?;
                 }
             }
-            ready = socket.writable(), if is_blocked => {
-                ready?;
+            room = socket.room(), if is_blocked => {
+                room?;
                 client.flush();
             }
             () = client.blocked.notified() => {}
@@ -74,16 +72,6 @@ async fn serve(
                 client.flush();
             }
         }
-    }
-}
-
-/// Takes what is there; false at the end.
-fn read(socket: &UnixStream, inbox: &mut BytesMut) -> io::Result<bool> {
-    inbox.reserve(READ_BYTES / 4);
-    match socket.try_read_buf(inbox) {
-        Ok(count) => Ok(count > 0),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
-        Err(error) => Err(error),
     }
 }
 
@@ -104,7 +92,7 @@ fn hear(client: &Client, message: Down, following: &mut impl Following) -> Resul
 
 impl Client {
     /// A connection is there: settlements that were not acknowledged are said again.
-    fn connected(&self, socket: &Arc<UnixStream>) -> Result<(), FrameError> {
+    fn connected(&self, socket: &Arc<Socket>) -> Result<(), FrameError> {
         let mut state = self.state.lock();
         let state = &mut *state;
         state.out.connected(Arc::clone(socket));

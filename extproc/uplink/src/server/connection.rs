@@ -8,25 +8,20 @@ use std::{
     time::Duration,
 };
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use parking_lot::Mutex;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::UnixStream,
-    sync::Notify,
-    time::Instant,
-};
+use tokio::{net::UnixStream, sync::Notify, time::Instant};
 use tollgate_bundle::Bundle;
 
 use super::Shared;
 use crate::{
     frame::{self, FrameError},
+    socket::{Inbox, Socket},
     wire::{Answer, Down, Failure, Op, Up},
 };
 
 /// Bytes that may wait to be written before no more is read.
 const OUT_BYTES_MAX: usize = 64 << 20;
-const READ_BYTES: usize = 64 << 10;
 /// Longest time for which the acknowledgement of a settlement waits for something to go with.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(20);
 /// Most acknowledgements that wait for something to go with.
@@ -92,18 +87,15 @@ pub(super) async fn run(shared: &Arc<Shared>, number: u64, stream: UnixStream) {
 
 impl Connection<'_> {
     async fn serve(&mut self, stream: UnixStream) -> Result<(), Ended> {
-        let (mut read, mut write) = stream.into_split();
-        let (mut inbox, mut out) = (BytesMut::with_capacity(READ_BYTES), BytesMut::new());
+        let socket = Socket::new(stream)?;
+        let (mut inbox, mut out) = (Inbox::default(), BytesMut::new());
         let mut bundles = self.shared.parts.bundles.clone();
         bundles.mark_changed();
         let acknowledge_at = tokio::time::sleep(ACKNOWLEDGED_WITHIN);
         tokio::pin!(acknowledge_at);
         let mut owed = false;
         loop {
-            if out.is_empty() {
-                self.out.take(&mut out)?;
-            }
-            inbox.reserve(READ_BYTES / 4);
+            let is_full = !self.write(&socket, &mut out)?;
             let (waiting, owes) = self.out.waits();
             if owes && !owed {
                 acknowledge_at
@@ -112,14 +104,12 @@ impl Connection<'_> {
             }
             owed = owes;
             tokio::select! {
-                written = write.write_buf(&mut out), if !out.is_empty() => {
-                    written?;
-                }
-                read = read.read_buf(&mut inbox), if out.len() + waiting < OUT_BYTES_MAX => {
+                room = socket.room(), if is_full => room?,
+                read = socket.read(&mut inbox), if out.len() + waiting < OUT_BYTES_MAX => {
                     if read? == 0 {
                         return Ok(());
                     }
-                    while let Some(message) = frame::next::<Up<'static>>(&mut inbox)? {
+                    while let Some(message) = frame::next::<Up<'static>>(&mut inbox.bytes)? {
                         self.hear(message).await?;
                     }
                 }
@@ -131,7 +121,25 @@ impl Connection<'_> {
                     let bundle = Arc::clone(&bundles.borrow_and_update());
                     self.send_bundle(bundle)?;
                 }
-                () = self.out.wake.notified(), if out.is_empty() => {}
+                () = self.out.wake.notified(), if !is_full => {}
+            }
+        }
+    }
+
+    /// Writes as much as the socket takes now; whether that is all that waits.
+    fn write(&self, socket: &Socket, out: &mut BytesMut) -> Result<bool, Ended> {
+        loop {
+            if out.is_empty() {
+                self.out.take(out)?;
+            }
+            if out.is_empty() {
+                return Ok(true);
+            }
+            match socket.write(out) {
+                Ok(count) => out.advance(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error.into()),
             }
         }
     }
