@@ -9,9 +9,18 @@ use serde::Deserialize;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct FilterConfig {
     pub(crate) engine: EngineConfig,
-    /// Id of the backend that the first attempt is made for: this is the filter on the way to an
-    /// endpoint. `None`: the filter of the listener.
-    pub(crate) pinned: Option<String>,
+    /// This is the filter on the way to an endpoint. `None`: the filter of the listener.
+    pub(crate) attempt: Option<AttemptConfig>,
+}
+
+/// Of the filter on the way to an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct AttemptConfig {
+    /// Id of the backend that the first attempt is made for.
+    pub(crate) pinned: String,
+    /// Headers that the provider must not see.
+    pub(crate) removed_headers: Vec<String>,
 }
 
 /// What the engine of this process is made with. All filters say the same.

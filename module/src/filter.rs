@@ -12,7 +12,7 @@ use tollgate_engine::Reply;
 
 use crate::{
     abi::{BodyStatus, HeadersStatus, Stream, TrailersStatus},
-    config::{ConfigError, FilterConfig},
+    config::{AttemptConfig, ConfigError, FilterConfig},
     engine::{Engine, EngineUse},
     turn::{END_OF_TURN, Turn},
 };
@@ -24,7 +24,7 @@ pub(crate) use forward::respond;
 /// Makes filters, by one configuration.
 pub(crate) struct FilterFactory {
     engine: EngineUse,
-    pinned: Option<Arc<str>>,
+    attempt: Option<Arc<AttemptConfig>>,
 }
 
 /// A filter of one stream.
@@ -59,15 +59,15 @@ impl FilterFactory {
     pub(crate) fn new(config: FilterConfig) -> Result<Self, ConfigError> {
         Ok(Self {
             engine: EngineUse::new(config.engine)?,
-            pinned: config.pinned.map(Arc::from),
+            attempt: config.attempt.map(Arc::new),
         })
     }
 
     pub(crate) fn filter(&self) -> Filter {
         let engine: &Arc<Engine> = self.engine.engine();
-        let part = match &self.pinned {
+        let part = match &self.attempt {
             None => Part::Entry(Box::new(Entry::new(Arc::clone(engine)))),
-            Some(pinned) => Part::Attempt(Attempt::new(Arc::clone(engine), Arc::clone(pinned))),
+            Some(config) => Part::Attempt(Attempt::new(Arc::clone(engine), Arc::clone(config))),
         };
         Filter {
             engine: Arc::clone(engine),

@@ -15,6 +15,7 @@ use tollgate_harness::{
     Client, Echo, Gateway, GatewayBuilder, eventually,
     manifests::{OPENAI_KEY, one_model, secret, two_models},
 };
+use tollgate_ports::free_port;
 use tollgate_provider::{Simulator, SimulatorConfig};
 
 /// A saved change must be live in less.
@@ -425,9 +426,7 @@ async fn what_envoy_refuses_is_a_problem_and_changes_beside_it_are_in_effect() -
     let (one, two) = (Echo::start("one").await?, Echo::start("two").await?);
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
     let taken_port = taken.local_addr()?.port();
-    let free_port = std::net::TcpListener::bind("127.0.0.1:0")?
-        .local_addr()?
-        .port();
+    let free_port = free_port()?;
     let listening = |name: &str, port: u16| {
         format!(
             "\

@@ -21,6 +21,7 @@ use tollgate_harness::{Echo, eventually, eventually_within};
 use tollgate_ir as ir;
 use tollgate_link::{GatewayIdentity, LinkServer, ProxySettings, TlsFiles};
 use tollgate_pki::{Authority, Identity};
+use tollgate_ports::free_port;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const WAIT: Duration = Duration::from_secs(30);
@@ -59,10 +60,6 @@ fn write(folder: &Path, identity: &Identity) -> Result<()> {
     Ok(())
 }
 
-async fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((LOCAL, 0)).await?.local_addr()?.port())
-}
-
 fn controller(listener: TcpListener, folder: &Path) -> Controller {
     let server = LinkServer::new();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -88,10 +85,11 @@ impl Stage {
         write(&folder.path().join("controller"), &own)?;
         let fleet = authority.issue_client(&identity.uri(), DAY, now)?;
         write(&folder.path().join("identity"), &fleet)?;
-        let listener = TcpListener::bind((LOCAL, 0)).await?;
+        // It is listened on again, after a while without anybody.
+        let listener = TcpListener::bind((LOCAL, free_port()?)).await?;
         let link = listener.local_addr()?;
         let server = controller(listener, folder.path());
-        let observe = free_port().await?;
+        let observe = free_port()?;
         let log = std::fs::File::create(folder.path().join("log"))?;
         let proxy = Command::new(env!("CARGO_BIN_EXE_tollgate"))
             .args(["proxy", "--gateway", "team/web", "--pod", "web-0"])
@@ -256,7 +254,7 @@ fn gateway(listeners: Vec<ir::Listener>) -> ir::Gateway {
 async fn proxy_waits_for_a_configuration_follows_it_and_outlives_its_controller() -> Result<()> {
     let (one, two) = (Echo::start("one").await?, Echo::start("two").await?);
     let mut stage = Stage::start((0, 5)).await?;
-    let port = free_port().await?;
+    let port = free_port()?;
     let (status, words) =
         eventually("it is there", async || stage.observed("/ready").await).await?;
     assert_eq!(status, 503, "{words}");
@@ -308,7 +306,7 @@ async fn proxy_waits_for_a_configuration_follows_it_and_outlives_its_controller(
 async fn proxy_that_is_told_to_end_is_unready_at_once_and_serves_until_nobody_asks() -> Result<()> {
     let echo = Echo::start("one").await?;
     let mut stage = Stage::start((2, 10)).await?;
-    let port = free_port().await?;
+    let port = free_port()?;
     stage
         .apply(gateway(vec![listener("80", port, echo.addr())]))
         .await?;

@@ -159,6 +159,27 @@ impl Stream<'_> {
         whole.freeze()
     }
 
+    /// What this hook has brought of a body of which nothing was kept.
+    pub(crate) fn piece(&self, body: Body) -> Bytes {
+        let mut chunk = [EnvoyBuffer::EMPTY];
+        // SAFETY: the stream is that of this hook.
+        let count = unsafe { callbacks::get_body_chunks_size(self.raw, body.received()) };
+        if count != 1 {
+            let mut whole = BytesMut::new();
+            self.read(body.received(), &mut whole);
+            return whole.freeze();
+        }
+        // SAFETY: Envoy has said that it will write one element.
+        let is_there =
+            unsafe { callbacks::get_body_chunks(self.raw, body.received(), chunk.as_mut_ptr()) };
+        let [chunk] = chunk;
+        match is_there {
+            // SAFETY: filled by Envoy, and nothing changes the body before this returns.
+            true => Bytes::copy_from_slice(unsafe { chunk.bytes() }),
+            false => Bytes::new(),
+        }
+    }
+
     /// Bytes of [`Stream::body`], at most.
     fn body_bytes(&self, body: Body) -> usize {
         // SAFETY: the stream is that of this hook.

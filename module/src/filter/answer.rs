@@ -132,7 +132,10 @@ impl Entry {
         if reading == BodyReading::Whole && !end {
             return BodyStatus::StopIterationAndBuffer;
         }
-        let piece = stream.body(Body::Response);
+        let piece = match reading {
+            BodyReading::Whole => stream.body(Body::Response),
+            BodyReading::Pieces => stream.piece(Body::Response),
+        };
         if self.is_asking {
             self.pieces.later.push_back(piece);
             self.pieces.is_last |= end;

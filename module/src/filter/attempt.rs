@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     abi::{Body, BodyStatus, HeaderKind, HeadersStatus, Stream},
+    config::AttemptConfig,
     engine::Engine,
     work::{Outcome, Work},
 };
@@ -29,7 +30,7 @@ const ATTEMPT_HEADER: &str = "x-envoy-attempt-count";
 pub(crate) struct Attempt {
     engine: Arc<Engine>,
     work: Work,
-    pinned: Arc<str>,
+    config: Arc<AttemptConfig>,
     /// What takes the place of the body that comes.
     body: Option<Bytes>,
     is_asking: bool,
@@ -38,11 +39,11 @@ pub(crate) struct Attempt {
 // === impl Attempt ===
 
 impl Attempt {
-    pub(super) fn new(engine: Arc<Engine>, pinned: Arc<str>) -> Self {
+    pub(super) fn new(engine: Arc<Engine>, config: Arc<AttemptConfig>) -> Self {
         Self {
             work: Work::new(&engine),
             engine,
-            pinned,
+            config,
             body: None,
             is_asking: false,
         }
@@ -50,8 +51,13 @@ impl Attempt {
 
     pub(super) fn on_request_headers(&mut self, stream: &mut Stream<'_>) -> HeadersStatus {
         let picked = stream.host_metadata(BACKEND_METADATA_NAMESPACE, BACKEND_METADATA_KEY);
-        let attempt = stream.header(HeaderKind::Request, ATTEMPT_HEADER);
-        if attempt == Some(b"1") && picked == Some(&*self.pinned) {
+        let is_first = stream.header(HeaderKind::Request, ATTEMPT_HEADER) == Some(b"1");
+        let is_made_for = is_first && picked == Some(&*self.config.pinned);
+        let picked = picked.filter(|_| !is_made_for).map(str::to_string);
+        for name in &self.config.removed_headers {
+            stream.remove_header(HeaderKind::Request, name);
+        }
+        if is_made_for {
             return HeadersStatus::Continue;
         }
         let Some(picked) = picked else {
@@ -69,7 +75,7 @@ impl Attempt {
         };
         let step = exchange
             .lock()
-            .on_attempt(picked, self.engine.host.now_ms());
+            .on_attempt(&picked, self.engine.host.now_ms());
         let rest = match step {
             Step::Forward(forward) => Rest::Forward(forward),
             Step::Reply(reply) => Rest::Reply(reply),

@@ -50,8 +50,8 @@ async fn bound() -> (TcpListener, u16) {
     (listener, address.port())
 }
 
-async fn free_port() -> u16 {
-    bound().await.1
+fn free_port() -> u16 {
+    tollgate_ports::free_port().unwrap()
 }
 
 struct Running {
@@ -134,7 +134,7 @@ fn refused(applied: &Applied) -> Vec<(&str, Instead)> {
 
 #[tokio::test]
 async fn change_is_live_when_it_is_applied_and_drops_no_request() {
-    let (a, b, port) = (upstream("a").await, upstream("b").await, free_port().await);
+    let (a, b, port) = (upstream("a").await, upstream("b").await, free_port());
     let to = |upstream| gateway(vec![listener("80", port, vec![route("/x", upstream)])]);
     let mut running = start(to(a)).await;
     running.ready().await;
@@ -159,7 +159,7 @@ async fn change_is_live_when_it_is_applied_and_drops_no_request() {
 
 #[tokio::test]
 async fn killed_envoy_comes_back_with_the_configuration() {
-    let (a, port) = (upstream("a").await, free_port().await);
+    let (a, port) = (upstream("a").await, free_port());
     let mut running = start(gateway(vec![listener("80", port, vec![route("/x", a)])])).await;
     running.ready().await;
     let EnvoyState::Running { pid } = *running.plane.envoy.borrow() else {
@@ -178,7 +178,7 @@ async fn killed_envoy_comes_back_with_the_configuration() {
 
 #[tokio::test]
 async fn listener_on_a_taken_port_does_not_hold_up_a_change_beside_it() {
-    let (a, b, port) = (upstream("a").await, upstream("b").await, free_port().await);
+    let (a, b, port) = (upstream("a").await, upstream("b").await, free_port());
     let (holder, taken) = bound().await;
     let mut running = start(gateway(vec![listener("80", port, vec![route("/x", a)])])).await;
     running.ready().await;
@@ -201,7 +201,7 @@ async fn listener_on_a_taken_port_does_not_hold_up_a_change_beside_it() {
 
 #[tokio::test]
 async fn route_that_envoy_refuses_answers_500_and_its_neighbours_serve_the_change() {
-    let (a, b, port) = (upstream("a").await, upstream("b").await, free_port().await);
+    let (a, b, port) = (upstream("a").await, upstream("b").await, free_port());
     let of = |bad: ir::HttpRoute, upstream| {
         let routes = vec![route("/one", upstream), bad, route("/two", upstream)];
         gateway(vec![listener("80", port, routes)])
@@ -235,7 +235,7 @@ async fn route_that_envoy_refuses_answers_500_and_its_neighbours_serve_the_chang
 
 #[tokio::test]
 async fn first_gateway_with_refused_pieces_serves_its_other_pieces() {
-    let (a, port) = (upstream("a").await, free_port().await);
+    let (a, port) = (upstream("a").await, free_port());
     let (_holder, taken) = bound().await;
     let routes = vec![route("/one", a), unreadable(route("/bad", a))];
     let first = gateway(vec![
@@ -257,7 +257,7 @@ async fn first_gateway_with_refused_pieces_serves_its_other_pieces() {
 
 #[tokio::test]
 async fn one_changed_route_among_thousands_is_live_without_touching_the_others() {
-    let (a, b, port) = (upstream("a").await, upstream("b").await, free_port().await);
+    let (a, b, port) = (upstream("a").await, upstream("b").await, free_port());
     let of = |changed| {
         let routes = (0..2000).map(|index| {
             let to = if index == 1000 { changed } else { a };

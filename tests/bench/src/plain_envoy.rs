@@ -12,7 +12,7 @@ pub(crate) async fn start(upstream: SocketAddr) -> Result<Subject> {
     let binary = find_envoy(&EnvoySearch::from_environment(None), &|_| {})
         .await
         .context("find Envoy")?;
-    let port = free_port()?;
+    let port = tollgate_ports::free_port()?;
     let folder = tempfile::tempdir()?;
     let config = folder.path().join("envoy.yaml");
     let text = CONFIG
@@ -47,11 +47,6 @@ pub(crate) async fn start(upstream: SocketAddr) -> Result<Subject> {
         pid,
         Box::new((child, folder)),
     ))
-}
-
-fn free_port() -> Result<u16> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    Ok(listener.local_addr()?.port())
 }
 
 const CONFIG: &str = r#"

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -87,9 +87,8 @@ impl RedisServer {
 
     async fn start_with(clock: Option<&str>) -> Result<Self> {
         let folder = tempfile::tempdir().context("make a folder")?;
-        let address = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .context("find a free port")?;
+        let port = tollgate_ports::free_port().context("find a free port")?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let clock_file = clock.map(|_| folder.path().join("clock"));
         let mut server = Self {
             child: None,

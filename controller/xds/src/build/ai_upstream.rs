@@ -56,8 +56,9 @@ pub(super) fn build_upstream_filters(
         Pinned::Addressed => Some(vec![first_attempt()]),
         Pinned::Named => Some(vec![first_attempt(), picked_is(pinned_backend)]),
     };
-    let retry = skip.map(|when| match &options.engine {
-        EngineHost::ExtProc(service) => {
+    let own = match (&options.engine, skip) {
+        (_, None) => vec![build_removal()],
+        (EngineHost::ExtProc(service), Some(when)) => {
             let retry = ExtensionWithMatcher {
                 xds_matcher: Some(build_skip(when)),
                 extension_config: Some(envoy::typed_extension(
@@ -66,14 +67,24 @@ pub(super) fn build_upstream_filters(
                 )),
                 ..ExtensionWithMatcher::default()
             };
-            filter("tollgate.retry", &retry)
+            vec![filter("tollgate.retry", &retry), build_removal()]
         }
-        // Always asked: it knows the picked endpoint at no cost, and decides by itself.
-        EngineHost::InEnvoy(in_envoy) => filter(
-            names::MODULE_FILTER,
-            &module::build_attempt_filter(in_envoy, pinned_backend, options),
-        ),
-    });
+        // Always asked: it knows the picked endpoint at no cost, and decides by itself. It also
+        // removes the headers: each piece of an answer passes through every filter that there is.
+        (EngineHost::InEnvoy(in_envoy), Some(_)) => {
+            let attempt =
+                module::build_attempt_filter(in_envoy, pinned_backend, REMOVED_HEADERS, options);
+            vec![filter(names::MODULE_FILTER, &attempt)]
+        }
+    };
+    let codec = filter(
+        "envoy.filters.http.upstream_codec",
+        &envoy::upstream_codec::UpstreamCodec {},
+    );
+    own.into_iter().chain([codec]).collect()
+}
+
+fn build_removal() -> HttpFilter {
     let removal = envoy::header_mutation::HeaderMutation {
         mutations: Some(envoy::header_mutation::Mutations {
             request_mutations: REMOVED_HEADERS.iter().map(|name| remove(name)).collect(),
@@ -81,12 +92,7 @@ pub(super) fn build_upstream_filters(
         }),
         ..envoy::header_mutation::HeaderMutation::default()
     };
-    let removal = filter("envoy.filters.http.header_mutation", &removal);
-    let codec = filter(
-        "envoy.filters.http.upstream_codec",
-        &envoy::upstream_codec::UpstreamCodec {},
-    );
-    retry.into_iter().chain([removal, codec]).collect()
+    filter("envoy.filters.http.header_mutation", &removal)
 }
 
 fn filter<T: Message + Name>(name: &str, config: &T) -> HttpFilter {

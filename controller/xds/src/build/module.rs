@@ -15,18 +15,24 @@ pub(super) fn build_filter(module: &InEnvoy, options: &BuildOptions) -> DynamicM
     build(module, options, None)
 }
 
-/// The filter on the way to an endpoint, in the cluster that is pinned to this backend. It does
-/// nothing for the attempt that the first translation was made for.
+/// The filter on the way to an endpoint, in the cluster that is pinned to this backend. It removes
+/// headers, and does nothing more for the attempt that the first translation was made for.
 pub(super) fn build_attempt_filter(
     module: &InEnvoy,
     pinned_backend: &str,
+    removed_headers: &[&str],
     options: &BuildOptions,
 ) -> DynamicModuleFilter {
-    build(module, options, Some(pinned_backend))
+    let attempt = json!({"pinned": pinned_backend, "removedHeaders": removed_headers});
+    build(module, options, Some(attempt))
 }
 
 /// What `module/src/config.rs` reads.
-fn build(module: &InEnvoy, options: &BuildOptions, pinned: Option<&str>) -> DynamicModuleFilter {
+fn build(
+    module: &InEnvoy,
+    options: &BuildOptions,
+    attempt: Option<serde_json::Value>,
+) -> DynamicModuleFilter {
     let mut config = json!({
         "engine": {
             "uplink": module.uplink,
@@ -34,8 +40,8 @@ fn build(module: &InEnvoy, options: &BuildOptions, pinned: Option<&str>) -> Dyna
             "renewEveryMs": module.renew_every_ms,
         },
     });
-    if let Some(pinned) = pinned {
-        config["pinned"] = pinned.into();
+    if let Some(attempt) = attempt {
+        config["attempt"] = attempt;
     }
     DynamicModuleFilter {
         dynamic_module_config: Some(library()),

@@ -16,6 +16,7 @@ use super::{
     sse::{self, Boundaries, EVENT_BYTES_MAX},
 };
 use crate::Usage;
+use plain_delta::PlainDelta;
 
 #[derive(Debug)]
 pub(super) struct OpenAiStream {
@@ -31,6 +32,7 @@ pub(super) struct OpenAiStream {
     dropped_last: bool,
     /// The gateway ended the stream: nothing more goes out.
     is_cut: bool,
+    plain: PlainDelta,
     /// What the provider's chunks carry, for closing ones; only where the stream may be cut.
     stamp: Option<Stamp>,
     is_stamped: bool,
@@ -84,6 +86,7 @@ impl OpenAiStream {
             is_oversized: false,
             dropped_last: false,
             is_cut: false,
+            plain: PlainDelta::default(),
             stamp: wanted.may_cut.then(|| stamp.clone()),
             is_stamped: false,
         }
@@ -169,7 +172,7 @@ impl OpenAiStream {
         }
         // The first chunk names the model: it is parsed.
         if seen.has_model()
-            && let Some(content) = plain_delta::content(&data)
+            && let Some(content) = self.plain.content(&data)
         {
             seen.generate(content);
             return false;

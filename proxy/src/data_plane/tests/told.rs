@@ -51,7 +51,7 @@ async fn logged(running: &Running, (port, target): (u16, &str), (file, line): (&
 
 #[tokio::test]
 async fn access_log_that_envoy_refuses_stands_aside_and_the_others_are_written() {
-    let (a, port, other) = (upstream("a").await, free_port().await, free_port().await);
+    let (a, port, other) = (upstream("a").await, free_port(), free_port());
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("access.log");
     let path = file.to_str().unwrap();
@@ -84,7 +84,7 @@ async fn access_log_that_envoy_refuses_stands_aside_and_the_others_are_written()
 
 #[tokio::test]
 async fn log_that_becomes_bad_is_kept_as_it_was() {
-    let (a, port) = (upstream("a").await, free_port().await);
+    let (a, port) = (upstream("a").await, free_port());
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("access.log");
     let path = file.to_str().unwrap();
@@ -102,7 +102,7 @@ async fn log_that_becomes_bad_is_kept_as_it_was() {
 
 #[tokio::test]
 async fn changed_bootstrap_is_what_envoy_starts_with() {
-    let (a, port, extra) = (upstream("a").await, free_port().await, free_port().await);
+    let (a, port, extra) = (upstream("a").await, free_port(), free_port());
     let manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "extra",
@@ -131,7 +131,7 @@ async fn changed_bootstrap_is_what_envoy_starts_with() {
 
 #[tokio::test]
 async fn bootstrap_that_envoy_refuses_is_told_and_it_starts_with_the_rest() {
-    let (a, port) = (upstream("a").await, free_port().await);
+    let (a, port) = (upstream("a").await, free_port());
     let mut first = gateway(vec![listener("80", port, vec![route("/x", a)])]);
     first.bootstrap = changed(json!({"no_such_field": 1}));
     let mut running = start(first).await;

@@ -58,13 +58,8 @@ fn at_most(max: Duration) -> Drain {
     Drain { min, max }
 }
 
-async fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+fn free_port() -> u16 {
+    tollgate_ports::free_port().unwrap()
 }
 
 async fn running(envoy: &EnvoyProcess, not: u32) -> u32 {
@@ -96,7 +91,7 @@ fn exists(pid: u32) -> bool {
 #[tokio::test]
 async fn a_killed_envoy_is_started_again_and_a_stopped_one_is_gone() {
     let dir = tempfile::tempdir().unwrap();
-    let config = config(dir.path(), free_port().await, 1).await;
+    let config = config(dir.path(), free_port(), 1).await;
     let admin = EnvoyAdmin::new(&config.admin_socket).unwrap();
     let envoy = EnvoyProcess::start(config);
     let first = running(&envoy, 0).await;
@@ -115,7 +110,7 @@ async fn a_killed_envoy_is_started_again_and_a_stopped_one_is_gone() {
 async fn an_open_request_ends_well_before_envoy_does() {
     let dir = tempfile::tempdir().unwrap();
     let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = free_port().await;
+    let port = free_port();
     let config = config(dir.path(), port, upstream.local_addr().unwrap().port()).await;
     let admin = EnvoyAdmin::new(&config.admin_socket).unwrap();
     let envoy = EnvoyProcess::start(config);
@@ -162,7 +157,7 @@ async fn an_open_request_ends_well_before_envoy_does() {
 async fn a_request_that_never_ends_is_cut_off_at_the_end_of_the_drain() {
     let dir = tempfile::tempdir().unwrap();
     let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = free_port().await;
+    let port = free_port();
     let config = config(dir.path(), port, upstream.local_addr().unwrap().port()).await;
     let admin = EnvoyAdmin::new(&config.admin_socket).unwrap();
     let envoy = EnvoyProcess::start(config);

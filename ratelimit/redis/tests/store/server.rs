@@ -1,7 +1,7 @@
 //! A `redis-server` of a test, on a socket or a port of its own; killed when dropped.
 
 use std::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     os::unix::net::UnixStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -29,15 +29,9 @@ pub(crate) struct Server {
     args: Vec<String>,
 }
 
-/// A port that is free now. Beyond 55000 a cluster's bus port would not be one.
+/// A port of this test's own; that of a cluster's bus, 10 000 further, is one too.
 pub(crate) fn free_port() -> u16 {
-    loop {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("its address").port();
-        if port < 55_000 {
-            return port;
-        }
-    }
+    tollgate_ports::free_port().expect("a free port")
 }
 
 // === impl Server ===

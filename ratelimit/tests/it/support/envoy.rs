@@ -48,7 +48,7 @@ impl Envoy {
     pub(crate) async fn start(socket: &Path, routes: &[(&str, Value)]) -> Self {
         let upstream = start_upstream().await;
         let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
+        let port = tollgate_ports::free_port().unwrap();
         let config = config(port, upstream, socket, routes);
         let path = folder.path().join("envoy.json");
         std::fs::write(&path, config.to_string()).unwrap();
@@ -209,10 +209,4 @@ fn cluster(name: &str, address: &Value, protocol: &Value) -> Value {
             },
         },
     })
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
 }

@@ -218,8 +218,7 @@ async fn wait_for_port(port: u16) {
     tokio::time::timeout(PATIENCE, connect).await.unwrap();
 }
 
-/// A port that was free a moment ago.
+/// A port of this test's own.
 pub(crate) fn free_port() -> u16 {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
+    tollgate_ports::free_port().unwrap()
 }

@@ -22,8 +22,53 @@ const UNFINISHED: [&[u8]; 2] = [
     b",\"finish_reason\":null}]",
 ];
 
-/// The content of a plain chunk; `None`: parse it.
-pub(super) fn content(data: &[u8]) -> Option<&str> {
+/// Longest head or tail that is remembered.
+const REMEMBERED_BYTES_MAX: usize = 4 << 10;
+
+/// What stands around the content of a stream's plain chunks: all the same in most streams, so
+/// that it is understood once.
+#[derive(Debug, Default)]
+pub(super) struct PlainDelta {
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+// === impl PlainDelta ===
+
+impl PlainDelta {
+    /// The content of a plain chunk; `None`: parse it.
+    pub(super) fn content<'a>(&mut self, data: &'a [u8]) -> Option<&'a str> {
+        self.content_between(data).or_else(|| {
+            let content = content(data)?;
+            self.remember(data, content);
+            Some(content)
+        })
+    }
+
+    /// The content, if what is around it is as it was.
+    fn content_between<'a>(&self, data: &'a [u8]) -> Option<&'a str> {
+        if self.head.is_empty() {
+            return None;
+        }
+        let text = data.strip_prefix(&*self.head)?;
+        let (text, tail) = text.split_at_checked(memchr2(b'"', b'\\', text)?)?;
+        (tail == self.tail).then(|| std::str::from_utf8(text).ok())?
+    }
+
+    fn remember(&mut self, data: &[u8], content: &str) {
+        let head = content.as_ptr().addr() - data.as_ptr().addr();
+        let tail = head + content.len();
+        if let (Some(head), Some(tail)) = (data.get(..head), data.get(tail..))
+            && head.len().max(tail.len()) <= REMEMBERED_BYTES_MAX
+        {
+            self.head = head.to_vec();
+            self.tail = tail.to_vec();
+        }
+    }
+}
+
+/// The content of a plain chunk.
+fn content(data: &[u8]) -> Option<&str> {
     let at = CHOICE.find(data)?;
     let (head, choice) = data.split_at_checked(at)?;
     let text = choice.get(CHOICE.needle().len()..)?;
@@ -63,6 +108,36 @@ mod tests {
             let other = plain.replacen(from, to, 1);
             assert_ne!(other, plain);
             assert_eq!(content(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn remembered_surroundings_are_compared_to_the_last_byte() {
+        let chunk = |head: &str, text: &str, tail: &str| {
+            format!(
+                r#"{{{head}"choices":[{{"index":0,"delta":{{"content":"{text}"}},"finish_reason":null}}]{tail}}}"#
+            )
+        };
+        let mut plain = PlainDelta::default();
+        for (head, text, tail, expected) in [
+            ("\"id\":\"a\",", "one", "", Some("one")),
+            ("\"id\":\"a\",", "two", "", Some("two")),
+            ("\"id\":\"b\",", "three", "", Some("three")),
+            ("\"id\":\"b\",", "", "", Some("")),
+            ("\"id\":\"b\",", "a \\n", "", None),
+            (
+                "\"id\":\"b\",",
+                "four",
+                ",\"usage\":{\"prompt_tokens\":1}",
+                None,
+            ),
+            ("\"id\":\"b\",\"error\":{},", "five", "", None),
+            ("\"id\":\"b\",", "six", ",\"tier\":1", Some("six")),
+            ("\"id\":\"b\",", "seven", ",\"tier\":12", Some("seven")),
+        ] {
+            let data = chunk(head, text, tail);
+            assert_eq!(plain.content(data.as_bytes()), expected, "{data}");
+            assert_eq!(content(data.as_bytes()), expected, "{data}");
         }
     }
 
