@@ -1,6 +1,6 @@
 //! Frames: a length, the version of the wire, and a message as postcard writes it.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Changes with every message that an older end would misread.
@@ -43,13 +43,6 @@ pub(crate) fn encode<T: Serialize>(message: &T, out: &mut BytesMut) -> Result<()
     out[start..start + 4].copy_from_slice(&counted.to_le_bytes());
     out[start + 4] = VERSION;
     Ok(())
-}
-
-/// A message as a frame of its own.
-pub(crate) fn encoded<T: Serialize>(message: &T) -> Result<Bytes, FrameError> {
-    let mut out = BytesMut::new();
-    encode(message, &mut out)?;
-    Ok(out.freeze())
 }
 
 /// Takes the next whole message off the front; `None` until it is there.

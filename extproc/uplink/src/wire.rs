@@ -1,11 +1,14 @@
 //! The messages of the uplink.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use serde::{Deserialize, Serialize};
 use tollgate_budget::{
     Account, AccountState, HoldId, HoldOutcome, HoldReceipt, HoldRequest, Page, PageRequest,
-    Settlement, Spend, SpendOutcome, Store, StoreError,
+    ReceiptEntry, Settlement, Spend, SpendOutcome, Store, StoreError,
 };
 use tollgate_engine::CallRecord;
 use tollgate_host::CallTimes;
@@ -33,6 +36,8 @@ pub(crate) enum Down {
     Bundle { number: u64, json: Vec<u8> },
     /// These settlements are in the ledger. Said with what is said next: nobody waits for it.
     Settled(Vec<u64>),
+    /// Nobody knows the hold of this [`Op::Charge`]: it is to be said in full.
+    Unknown { number: u64 },
     /// Of the ledger, to [`Up::Ask`]; to a settlement only if it failed.
     Answer {
         number: u64,
@@ -69,6 +74,13 @@ pub(crate) enum Op<'a> {
     Hold(Cow<'a, HoldRequest>),
     Raise(Cow<'a, HoldRequest>),
     Renew(Cow<'a, HoldReceipt>),
+    /// Settles a hold that was granted on this uplink, whose receipt the ledger's end has: the
+    /// one with this [`fingerprint`], for a hold that was raised has had others.
+    Charge {
+        hold: HoldId,
+        fingerprint: u64,
+        charges: Cow<'a, [u64]>,
+    },
     Settle(Cow<'a, Settlement>),
     States(Cow<'a, [Account]>),
     Spend(Cow<'a, [Spend]>),
@@ -81,11 +93,32 @@ pub(crate) enum Op<'a> {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {
     Outcome(HoldOutcome),
+    /// Granted as it was asked for: whoever asked knows the accounts.
+    Granted(Grant),
     Renewed,
     States(Vec<AccountState>),
     Spent(SpendOutcome),
     State(AccountState),
     Page(Page),
+}
+
+/// A receipt without what stands in the request.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Grant {
+    output_granted: u64,
+    recorded: bool,
+    /// Start of the window, tokens held, and the state, of each charge.
+    entries: Vec<(i64, u64, AccountState)>,
+}
+
+/// Tells the receipts of one hold apart. Both ends are of one build.
+pub(crate) fn fingerprint(receipt: &HoldReceipt) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for entry in &receipt.entries {
+        (&entry.account, entry.window_start_ms, entry.held).hash(&mut hasher);
+    }
+    (receipt.output_granted, receipt.recorded).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// [`StoreError`] on the wire.
@@ -99,28 +132,29 @@ pub(crate) enum Failure {
 // === impl Op ===
 
 impl Op<'_> {
-    /// The hold that this ends.
-    pub(crate) fn ends(&self) -> Option<HoldId> {
-        match self {
-            Self::Settle(settlement) => Some(settlement.receipt.id),
-            _ => None,
-        }
-    }
-
-    /// Asks the store.
-    pub(crate) async fn run(self, store: &dyn Store) -> Result<Answer, Failure> {
+    /// Asks the store. [`Op::Charge`] is not for it: the receipt is missing.
+    pub(crate) async fn run(&self, store: &dyn Store) -> Result<Answer, Failure> {
         let answer = match self {
-            Self::Hold(request) => store.hold(&request).await.map(Answer::Outcome),
-            Self::Raise(request) => store.raise(&request).await.map(Answer::Outcome),
-            Self::Renew(receipt) => store.renew(&receipt).await.map(|()| Answer::Renewed),
-            Self::Settle(settlement) => store.settle(&settlement).await.map(Answer::States),
-            Self::States(accounts) => store.states(&accounts).await.map(Answer::States),
-            Self::Spend(spends) => store.spend(&spends).await.map(Answer::Spent),
-            Self::Grant(account, amount) => store.grant(&account, amount).await.map(Answer::State),
-            Self::Reset(account) => store.reset(&account).await.map(Answer::State),
-            Self::List(request) => store.list(&request).await.map(Answer::Page),
+            Self::Hold(request) => store.hold(request).await.map(Answer::Outcome),
+            Self::Raise(request) => store.raise(request).await.map(Answer::Outcome),
+            Self::Renew(receipt) => store.renew(receipt).await.map(|()| Answer::Renewed),
+            Self::Charge { .. } => Err(StoreError::Unavailable("no receipt".to_string())),
+            Self::Settle(settlement) => store.settle(settlement).await.map(Answer::States),
+            Self::States(accounts) => store.states(accounts).await.map(Answer::States),
+            Self::Spend(spends) => store.spend(spends).await.map(Answer::Spent),
+            Self::Grant(account, amount) => store.grant(account, *amount).await.map(Answer::State),
+            Self::Reset(account) => store.reset(account).await.map(Answer::State),
+            Self::List(request) => store.list(request).await.map(Answer::Page),
         };
         answer.map_err(Failure::from)
+    }
+
+    /// What a hold is asked for with.
+    pub(crate) fn request(&self) -> Option<&HoldRequest> {
+        match self {
+            Self::Hold(request) | Self::Raise(request) => Some(request),
+            _ => None,
+        }
     }
 }
 
@@ -132,6 +166,62 @@ impl Answer {
         match self {
             Self::Outcome(HoldOutcome::Granted(receipt)) => Some(receipt),
             _ => None,
+        }
+    }
+
+    /// Leaves out of a grant what stands in the request.
+    pub(crate) fn shortened(self, request: Option<&HoldRequest>) -> Self {
+        match (self, request) {
+            (Self::Outcome(HoldOutcome::Granted(receipt)), Some(request)) => {
+                match Grant::of(&receipt, request) {
+                    Some(grant) => Self::Granted(grant),
+                    None => Self::Outcome(HoldOutcome::Granted(receipt)),
+                }
+            }
+            (answer, _) => answer,
+        }
+    }
+}
+
+// === impl Grant ===
+
+impl Grant {
+    /// `None`: the receipt is of another request, with the same id.
+    fn of(receipt: &HoldReceipt, request: &HoldRequest) -> Option<Self> {
+        let HoldReceipt {
+            id,
+            output_granted,
+            entries,
+            recorded,
+        } = receipt;
+        let accounts = request.charges.iter().map(|charge| &charge.account);
+        let is_as_asked =
+            *id == request.id && entries.iter().map(|entry| &entry.account).eq(accounts);
+        is_as_asked.then(|| Self {
+            output_granted: *output_granted,
+            recorded: *recorded,
+            entries: entries
+                .iter()
+                .map(|entry| (entry.window_start_ms, entry.held, entry.state.clone()))
+                .collect(),
+        })
+    }
+
+    /// The receipt that was shortened for this request.
+    pub(crate) fn receipt(self, request: &HoldRequest) -> HoldReceipt {
+        let entries = request.charges.iter().zip(self.entries);
+        HoldReceipt {
+            id: request.id,
+            output_granted: self.output_granted,
+            entries: entries
+                .map(|(charge, (window_start_ms, held, state))| ReceiptEntry {
+                    account: charge.account.clone(),
+                    window_start_ms,
+                    held,
+                    state,
+                })
+                .collect(),
+            recorded: self.recorded,
         }
     }
 }

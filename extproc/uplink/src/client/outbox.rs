@@ -55,16 +55,9 @@ impl Outbox {
         self.records_dropped
     }
 
-    /// Appends a message; the frame.
-    pub(super) fn say(&mut self, message: &Up<'_>) -> Result<&[u8], FrameError> {
-        let start = self.bytes.len();
-        frame::encode(message, &mut self.bytes)?;
-        Ok(&self.bytes[start..])
-    }
-
-    /// Appends what was said on an earlier connection.
-    pub(super) fn say_again(&mut self, frame: &[u8]) {
-        self.bytes.extend_from_slice(frame);
+    /// Appends a message.
+    pub(super) fn say(&mut self, message: &Up<'_>) -> Result<(), FrameError> {
+        frame::encode(message, &mut self.bytes)
     }
 
     /// Appends a record, or keeps it for the next connection.
@@ -83,7 +76,7 @@ impl Outbox {
     fn say_records(&mut self, calls: Vec<Call>) {
         let count = calls.len() as u64;
         match self.say(&Up::Calls(calls)) {
-            Ok(_) => self.written_records += count,
+            Ok(()) => self.written_records += count,
             Err(error) => {
                 self.records_dropped += count;
                 tracing::error!(%error, "records of calls cannot be written");

@@ -1,6 +1,7 @@
 //! One connection of the engine's end: hands out what comes, and writes what its callers could not.
 
 use std::{
+    borrow::Cow,
     fmt, io,
     sync::Arc,
     time::{Duration, Instant},
@@ -12,7 +13,7 @@ use super::{Client, Following};
 use crate::{
     frame::{self, FrameError},
     socket::{Inbox, Socket},
-    wire::{Answer, Down, Failure, Figures, Up},
+    wire::{Answer, Down, Failure, Figures, Op, Up},
 };
 
 /// How often changed figures are told, and late answers given up.
@@ -78,6 +79,7 @@ async fn serve(
 fn hear(client: &Client, message: Down, following: &mut impl Following) -> Result<(), Ended> {
     match message {
         Down::Answer { number, answer } => client.answered(number, answer),
+        Down::Unknown { number } => client.say_in_full(number)?,
         Down::Settled(numbers) => client.state.lock().questions.settled(&numbers),
         Down::Bundle { number, json } => {
             following.apply(serde_json::from_slice(&json).map_err(Ended::Bundle)?);
@@ -98,10 +100,23 @@ impl Client {
         state.out.connected(Arc::clone(socket));
         let session = self.session;
         state.out.say(&Up::Hello { session })?;
-        for frame in state.questions.kept() {
-            state.out.say_again(frame);
+        for (number, settlement) in state.questions.kept() {
+            let op = Op::Settle(Cow::Borrowed(settlement));
+            state.out.say(&Up::Ask { number, op })?;
         }
         state.out.say_kept_records();
+        self.write_now(state);
+        Ok(())
+    }
+
+    /// The ledger's end does not know the hold of this settlement: it is another process since.
+    fn say_in_full(&self, number: u64) -> Result<(), FrameError> {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        if let Some(settlement) = state.questions.kept_one(number) {
+            let op = Op::Settle(Cow::Borrowed(settlement));
+            state.out.say(&Up::Ask { number, op })?;
+        }
         self.write_now(state);
         Ok(())
     }

@@ -5,9 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use tokio::sync::oneshot;
-use tollgate_budget::StoreError;
+use tollgate_budget::{HoldId, Settlement, StoreError};
 
 use crate::wire::{Answer, Failure};
 
@@ -26,8 +25,10 @@ pub(super) struct Questions {
     next: u64,
     /// Somebody waits for these.
     open: HashMap<u64, Question>,
-    /// Settlements, each a whole frame: said again on the next connection, until acknowledged.
-    kept: BTreeMap<u64, Bytes>,
+    /// Said again on the next connection, until acknowledged.
+    kept: BTreeMap<u64, Settlement>,
+    /// Fingerprints of the receipts that the present connection has brought.
+    granted: HashMap<HoldId, u64>,
 }
 
 struct Question {
@@ -56,13 +57,30 @@ impl Questions {
         waiting
     }
 
-    pub(super) fn keep(&mut self, number: u64, frame: Bytes) {
-        self.kept.insert(number, frame);
+    /// The other end knows this receipt.
+    pub(super) fn granted(&mut self, hold: HoldId, fingerprint: u64) {
+        if self.granted.len() < WAITING_MAX {
+            self.granted.insert(hold, fingerprint);
+        }
     }
 
-    /// Frames that were not acknowledged, oldest first.
-    pub(super) fn kept(&self) -> impl Iterator<Item = &Bytes> {
-        self.kept.values()
+    /// A hold ends; whether the other end knows this receipt of it.
+    pub(super) fn is_known(&mut self, hold: HoldId, fingerprint: u64) -> bool {
+        self.granted.remove(&hold) == Some(fingerprint)
+    }
+
+    pub(super) fn keep(&mut self, number: u64, settlement: Settlement) {
+        self.kept.insert(number, settlement);
+    }
+
+    /// A settlement that was not acknowledged.
+    pub(super) fn kept_one(&self, number: u64) -> Option<&Settlement> {
+        self.kept.get(&number)
+    }
+
+    /// Settlements that were not acknowledged, oldest first, with their numbers.
+    pub(super) fn kept(&self) -> impl Iterator<Item = (u64, &Settlement)> {
+        self.kept.iter().map(|(number, kept)| (*number, kept))
     }
 
     pub(super) fn has_nothing_kept(&self) -> bool {
@@ -94,6 +112,7 @@ impl Questions {
 
     /// The connection is gone: whoever waits is told.
     pub(super) fn disconnected(&mut self) {
+        self.granted.clear();
         self.end(|_| true, "the uplink to the ledger broke");
     }
 

@@ -9,10 +9,7 @@ use tollgate_budget::{
 };
 
 use super::{Client, questions::Outcome};
-use crate::{
-    frame,
-    wire::{Answer, Op, Up},
-};
+use crate::wire::{Answer, Op, Up, fingerprint};
 
 impl Client {
     /// Asks, and waits for the answer, which comes in [`super::questions`]'s time.
@@ -49,18 +46,31 @@ impl Client {
             ));
         }
         let number = state.questions.number();
-        let op = Op::Settle(Cow::Borrowed(settlement));
-        let frame = frame::encoded(&Up::Ask { number, op })
-            .map_err(|error| unavailable(&error.to_string()))?;
         if state.out.is_connected() {
-            state.out.say_again(&frame);
+            let (hold, fingerprint) = (settlement.receipt.id, fingerprint(&settlement.receipt));
+            let op = match state.questions.is_known(hold, fingerprint) {
+                true => Op::Charge {
+                    hold,
+                    fingerprint,
+                    charges: Cow::Borrowed(&settlement.charges),
+                },
+                false => Op::Settle(Cow::Borrowed(settlement)),
+            };
+            let said = state.out.say(&Up::Ask { number, op });
+            said.map_err(|error| unavailable(&error.to_string()))?;
         }
-        state.questions.keep(number, frame);
+        state.questions.keep(number, settlement.clone());
         Ok(())
     }
 
-    async fn outcome(&self, op: Op<'_>) -> Result<HoldOutcome, StoreError> {
+    async fn outcome(&self, op: Op<'_>, request: &HoldRequest) -> Result<HoldOutcome, StoreError> {
         match self.ask(op).await? {
+            Answer::Granted(grant) => {
+                let receipt = grant.receipt(request);
+                let fingerprint = fingerprint(&receipt);
+                self.state.lock().questions.granted(receipt.id, fingerprint);
+                Ok(HoldOutcome::Granted(receipt))
+            }
             Answer::Outcome(outcome) => Ok(outcome),
             other => Err(unexpected(&other)),
         }
@@ -86,11 +96,11 @@ impl Client {
 /// written with what is said next, which is the call's record, or within a tick.
 impl Store for Client {
     fn hold<'a>(&'a self, request: &'a HoldRequest) -> StoreFuture<'a, HoldOutcome> {
-        Box::pin(self.outcome(Op::Hold(Cow::Borrowed(request))))
+        Box::pin(self.outcome(Op::Hold(Cow::Borrowed(request)), request))
     }
 
     fn raise<'a>(&'a self, request: &'a HoldRequest) -> StoreFuture<'a, HoldOutcome> {
-        Box::pin(self.outcome(Op::Raise(Cow::Borrowed(request))))
+        Box::pin(self.outcome(Op::Raise(Cow::Borrowed(request)), request))
     }
 
     fn renew<'a>(&'a self, receipt: &'a HoldReceipt) -> StoreFuture<'a, ()> {

@@ -1,6 +1,7 @@
 //! One connection of an engine.
 
 use std::{
+    borrow::Cow,
     future::{Future, poll_fn},
     io,
     sync::{Arc, atomic::AtomicBool, atomic::Ordering},
@@ -11,13 +12,14 @@ use std::{
 use bytes::{Buf, BytesMut};
 use parking_lot::Mutex;
 use tokio::{net::UnixStream, sync::Notify, time::Instant};
+use tollgate_budget::Settlement;
 use tollgate_bundle::Bundle;
 
 use super::Shared;
 use crate::{
     frame::{self, FrameError},
     socket::{Inbox, Socket},
-    wire::{Answer, Down, Failure, Op, Up},
+    wire::{self, Answer, Down, Failure, Op, Up},
 };
 
 /// Bytes that may wait to be written before no more is read.
@@ -173,25 +175,44 @@ impl Connection<'_> {
 
     /// Answers at once if the ledger does; else a task does when it has.
     async fn answer(&self, session: u128, number: u64, op: Op<'static>) -> Result<(), Ended> {
-        let shared = Arc::clone(self.shared);
-        let is_settlement = op.ends().is_some();
-        let mut asking = Box::pin(async move {
-            if let Some(hold) = op.ends() {
-                shared.sessions.settled(session, hold);
+        let sessions = &self.shared.sessions;
+        let (op, is_settlement) = match op {
+            Op::Charge {
+                hold,
+                fingerprint,
+                charges,
+            } => {
+                let receipt = sessions.settled(session, hold);
+                let meant = receipt.filter(|it| wire::fingerprint(it) == fingerprint);
+                let Some(receipt) = meant else {
+                    return Ok(self.out.say(&Down::Unknown { number })?);
+                };
+                let charges = charges.into_owned();
+                let settlement = Settlement { receipt, charges };
+                (Op::Settle(Cow::Owned(settlement)), true)
             }
+            Op::Settle(settlement) => {
+                // It may be settled here, on an earlier connection.
+                let _ = sessions.settled(session, settlement.receipt.id);
+                (Op::Settle(settlement), true)
+            }
+            op => (op, false),
+        };
+        let shared = Arc::clone(self.shared);
+        let mut asking = Box::pin(async move {
             let answer = op.run(shared.parts.store.as_ref()).await;
             if let Some(receipt) = answer.as_ref().ok().and_then(Answer::granted) {
                 shared.sessions.granted(session, receipt);
             }
-            answer
+            answer.map(|answer| answer.shortened(op.request()))
         });
         if let Poll::Ready(answer) = poll_fn(|cx| Poll::Ready(asking.as_mut().poll(cx))).await {
-            return Ok(self.out.say(number, answer, is_settlement)?);
+            return Ok(self.out.answer(number, answer, is_settlement)?);
         }
         let out = Arc::clone(&self.out);
         tokio::spawn(async move {
             let answer = asking.await;
-            out.say_later(number, answer, is_settlement);
+            out.answer_later(number, answer, is_settlement);
         });
         Ok(())
     }
@@ -200,9 +221,7 @@ impl Connection<'_> {
         let json = tollgate_secret::exposed(|| serde_json::to_vec(&*bundle))?;
         let number = self.sent.0 + 1;
         self.sent = (number, Some(bundle));
-        let mut waiting = self.out.waiting.lock();
-        frame::encode(&Down::Bundle { number, json }, &mut waiting.bytes)?;
-        Ok(())
+        Ok(self.out.say(&Down::Bundle { number, json })?)
     }
 
     fn is_served(&self, number: u64) {
@@ -236,25 +255,28 @@ impl Outbox {
         self.waiting.lock().acknowledge(out)
     }
 
-    fn say(
+    fn say(&self, message: &Down) -> Result<(), FrameError> {
+        frame::encode(message, &mut self.waiting.lock().bytes)
+    }
+
+    fn answer(
         &self,
         number: u64,
         answer: Result<Answer, Failure>,
         is_settlement: bool,
     ) -> Result<(), FrameError> {
-        let mut waiting = self.waiting.lock();
         if is_settlement && answer.is_ok() {
-            waiting.settled.push(number);
+            self.waiting.lock().settled.push(number);
             return Ok(());
         }
-        frame::encode(&Down::Answer { number, answer }, &mut waiting.bytes)
+        self.say(&Down::Answer { number, answer })
     }
 
-    fn say_later(&self, number: u64, answer: Result<Answer, Failure>, is_settlement: bool) {
+    fn answer_later(&self, number: u64, answer: Result<Answer, Failure>, is_settlement: bool) {
         if self.is_over.load(Ordering::Acquire) {
             return;
         }
-        if let Err(error) = self.say(number, answer, is_settlement) {
+        if let Err(error) = self.answer(number, answer, is_settlement) {
             tracing::error!(%error, "an answer of the ledger cannot be written");
         }
         self.wake.notify_one();

@@ -53,10 +53,10 @@ impl Sessions {
         }
     }
 
-    pub(super) fn settled(&self, session: u128, hold: HoldId) {
-        if let Some(session) = self.of.lock().get_mut(&session) {
-            session.holds.remove(&hold);
-        }
+    /// A hold is about to be settled; its receipt, if it was granted here and is not settled yet.
+    pub(super) fn settled(&self, session: u128, hold: HoldId) -> Option<HoldReceipt> {
+        let mut of = self.of.lock();
+        of.get_mut(&session)?.holds.remove(&hold)
     }
 
     /// A connection ended. If the engine does not come back, its holds are let go.

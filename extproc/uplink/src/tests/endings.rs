@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use tollgate_budget::{Settlement, Store, StoreError};
+use futures::FutureExt;
+use tollgate_budget::{HoldOutcome, HoldRequest, Settlement, Store, StoreError};
 use tollgate_bundle::{Api, Backend, Bundle, Credential, Rule, Scope};
 use tollgate_engine::{BudgetDecision, CallRecord, Ending};
 use tollgate_host::{CallTimes, Told};
@@ -215,5 +216,62 @@ async fn settlement_is_written_even_if_nothing_follows_and_its_waiter_waits_for_
         []
     );
     rig.until_standing((7, 0)).await;
+    eventually(|| engine.client.is_idle()).await;
+}
+
+#[tokio::test]
+async fn hold_that_another_server_granted_is_settled_by_its_receipt() {
+    let mut rig = Rig::start().await;
+    let engine = rig.engine();
+    engine.connected().await;
+    let receipt = engine.hold(1).await;
+    // The server that knows the hold is gone before it would let go of it.
+    rig.stop().await;
+    let client = engine.disconnect().await;
+    rig.serve().await;
+    let engine = Engine::of(client);
+    engine.connected().await;
+    let settlement = Settlement {
+        receipt,
+        charges: vec![6],
+    };
+    engine.conclude(&settlement).await;
+    rig.until_standing((6, 0)).await;
+    eventually(|| engine.client.is_idle()).await;
+}
+
+#[tokio::test]
+async fn receipt_of_a_hold_that_was_asked_for_otherwise_is_told_whole() {
+    let rig = Rig::start().await;
+    let engine = rig.engine();
+    engine.connected().await;
+    let first = engine.hold(1).await;
+    let again = HoldRequest {
+        charges: Vec::new(),
+        ..request(1)
+    };
+    let HoldOutcome::Granted(receipt) = engine.client.hold(&again).await.unwrap() else {
+        panic!("a hold that is live is granted");
+    };
+    assert_eq!(receipt, first);
+}
+
+#[tokio::test]
+async fn settlement_of_a_receipt_that_was_replaced_unheard_charges_that_receipt() {
+    let rig = Rig::start().await;
+    let engine = rig.engine();
+    engine.connected().await;
+    let receipt = engine.hold(1).await;
+    let mut more = request(1);
+    more.charges[0].fixed = 100;
+    // Asked, and not waited for.
+    assert!(engine.client.raise(&more).now_or_never().is_none());
+    rig.until_standing((0, 105)).await;
+    let settlement = Settlement {
+        receipt,
+        charges: vec![9],
+    };
+    engine.conclude(&settlement).await;
+    rig.until_standing((9, 0)).await;
     eventually(|| engine.client.is_idle()).await;
 }
