@@ -53,7 +53,7 @@ fn slow(model: &str, output: u64, max_tokens: u64) -> Value {
         "model": model,
         "max_tokens": max_tokens,
         "stream_options": {"include_usage": true},
-        "messages": [{"role": "user", "content": format!("hello [[sim output={output} chunk_delay_ms=1]]")}],
+        "messages": [{"role": "user", "content": format!("hello [[sim output={output} chunk_delay_ms=4]]")}],
     })
 }
 
