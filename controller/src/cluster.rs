@@ -24,7 +24,7 @@ use tollgate_kubernetes::status::{StatusOptions, StatusWriter, Wanted};
 use tollgate_kubernetes::watch::{Scope, Snapshot, Snapshots, WatchOptions, WatchesEnded};
 use tollgate_kubernetes::{Cluster, metrics::Metrics as KubernetesMetrics};
 use tollgate_link::{GatewayIdentity, LinkServer, Progress, ProxySettings};
-use tollgate_translate::{FleetAction, NamespacedName, Options};
+use tollgate_translate::{FleetAction, Memo, NamespacedName, Options};
 
 pub use identities::AuthoritySecret;
 
@@ -74,6 +74,8 @@ pub struct ClusterController {
     identities: Identities,
     telling: Telling,
     metrics: RoundMetrics,
+    /// What the last translation came to.
+    memo: Memo,
     /// The newest snapshot; `None` before the first.
     snapshot: Option<Snapshot>,
     /// What is published on the link.
@@ -133,6 +135,7 @@ impl ClusterController {
             identities: Identities::new(cluster.clone(), config.authority.clone()),
             telling: Telling::default(),
             metrics: RoundMetrics::new(registry).context("register metrics")?,
+            memo: Memo::default(),
             snapshot: None,
             published: BTreeSet::new(),
             report: watch::Sender::default(),
@@ -230,7 +233,7 @@ impl ClusterController {
         let seen = Arc::clone(&self.seen.borrow_and_update());
         let leads = *self.leads.borrow_and_update();
         let timer = self.metrics.begin();
-        let round = Round::work_out(&snapshot, seen, &self.config.options).await?;
+        let round = Round::work_out(&mut self.memo, &snapshot, seen, &self.config.options).await?;
         timer.observe(&round);
         self.publish(&round);
         if leads {

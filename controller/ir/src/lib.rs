@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod adopt;
 mod ai_route;
 mod bootstrap;
 mod destination;
@@ -21,6 +22,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tollgate_bundle::{Budget, Consumer};
+
+pub use tollgate_bundle::Shared;
 
 pub use ai_route::{AiRule, AiScope};
 pub use bootstrap::{Bootstrap, BootstrapChange, MetricSink, NameTest, PatchOperation, Reporting};

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use tollgate_bundle::{Budget, Consumer};
 use tollgate_ir::{
-    AiRule, Bootstrap, DownstreamTls, Hostname, HttpRoute, HttpTraffic, StreamRoute, Telemetry,
+    AiRule, Bootstrap, DownstreamTls, Hostname, HttpRoute, HttpTraffic, Shared, StreamRoute,
+    Telemetry,
 };
 
 use crate::ProxySettings;
@@ -66,8 +67,8 @@ pub(crate) enum Piece<'a> {
     Listener(ListenerHead<'a>),
     Chain(ChainHead<'a>),
     Host(HostHead<'a>),
-    Route(Cow<'a, HttpRoute>),
-    Rule(Cow<'a, AiRule>),
+    Route(Cow<'a, Shared<HttpRoute>>),
+    Rule(Cow<'a, Shared<AiRule>>),
     Namespace,
     Consumer(Cow<'a, Consumer>),
     Budget(Cow<'a, Budget>),
@@ -142,6 +143,19 @@ pub(crate) enum AiTraffic {
 // === impl Piece ===
 
 impl Piece<'_> {
+    /// Whether both have one content; those that are shared are not looked into.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Host(own), Self::Host(other)) => {
+                own.ai == other.ai
+                    && is_same_text(&own.name, &other.name)
+                    && (std::ptr::eq(&*own.hostname, &*other.hostname)
+                        || own.hostname == other.hostname)
+            }
+            (own, other) => own == other,
+        }
+    }
+
     /// As it is written on the wire, secrets included.
     pub(crate) fn to_json(&self) -> serde_json::Result<Vec<u8>> {
         tollgate_secret::exposed(|| match self {
@@ -181,6 +195,25 @@ impl Piece<'_> {
 
 // === impl Key ===
 
+impl Key<'_> {
+    /// As `==`, and quick where both are parts of one gateway.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && is_same_text(&self.name, &other.name)
+            && is_same_text(&self.scope, &other.scope)
+    }
+
+    /// What no other piece of a gateway may have in common with this one: contents refer to what
+    /// holds them by its name alone.
+    pub(crate) fn unique_name(&self) -> (Kind, &str, &str) {
+        match self.kind {
+            Kind::Listener | Kind::Chain => (Kind::Listener, "", &self.name),
+            Kind::Host => (Kind::Host, "", &self.name),
+            kind => (kind, &self.scope, &self.name),
+        }
+    }
+}
+
 impl std::fmt::Display for Key<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { kind, scope, name } = self;
@@ -205,6 +238,10 @@ impl<'a> From<&'a HttpTraffic> for HttpHead<'a> {
             misdirected: Cow::Borrowed(misdirected),
         }
     }
+}
+
+fn is_same_text(one: &str, other: &str) -> bool {
+    std::ptr::eq(one, other) || one == other
 }
 
 fn is_empty(hostnames: &[Hostname]) -> bool {

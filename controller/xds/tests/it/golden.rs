@@ -241,7 +241,8 @@ fn rules_of_one_prefix_share_a_route_and_rules_of_equal_clusters_share_those() {
         ]
     );
     let routes = resources.routes.values().next().unwrap();
-    let names = routes.virtual_hosts[0]
+    let hosts = routes.message().virtual_hosts;
+    let names = hosts[0]
         .routes
         .iter()
         .map(|route| route.name.as_str());

@@ -131,7 +131,7 @@ impl<'a> Parts<'a> {
         let mut virtual_hosts = Vec::new();
         for (scope, piece) in self.take(Kind::Host, scope) {
             if let Piece::Host(head) = piece {
-                virtual_hosts.push(self.host(&scope, head));
+                virtual_hosts.push(self.host(&scope, head).into());
             }
         }
         HttpTraffic {

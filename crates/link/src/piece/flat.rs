@@ -22,6 +22,19 @@ pub(crate) struct Flat<'a> {
     index: HashMap<Key<'a>, usize>,
     /// Names by which contents refer to what holds them.
     holders: HashSet<(Holder, Cow<'a, str>)>,
+    names: Names,
+}
+
+/// What is done with names.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Names {
+    /// Equal ones are told apart; none was so far.
+    #[default]
+    Unique,
+    /// Equal ones were told apart.
+    ToldApart,
+    /// Nobody looks for equal ones.
+    AsTheyAre,
 }
 
 /// Names the pieces of one kind in one scope, whose order counts.
@@ -64,6 +77,21 @@ impl<'a> ListKey<'a> {
 impl<'a> Flat<'a> {
     /// Takes a gateway apart.
     pub(crate) fn new(gateway: &'a Gateway, settings: &'a ProxySettings) -> Self {
+        Self::default().of(gateway, settings)
+    }
+
+    /// The same in a fraction of the time; for a gateway whose names are known to be unique. Of this
+    /// [`Flat::pieces`] alone can be asked.
+    pub(crate) fn listed(gateway: &'a Gateway, settings: &'a ProxySettings) -> Self {
+        let names = Names::AsTheyAre;
+        let empty = Self {
+            names,
+            ..Self::default()
+        };
+        empty.of(gateway, settings)
+    }
+
+    fn of(mut self, gateway: &'a Gateway, settings: &'a ProxySettings) -> Self {
         let Gateway {
             listeners,
             consumers,
@@ -71,7 +99,7 @@ impl<'a> Flat<'a> {
             telemetry,
             bootstrap,
         } = gateway;
-        let mut flat = Self::default();
+        let flat = &mut self;
         let settings = Piece::Settings(Cow::Borrowed(settings));
         flat.add(Kind::Settings, "".into(), "".into(), settings);
         for listener in listeners {
@@ -90,7 +118,12 @@ impl<'a> Flat<'a> {
             let piece = Piece::Bootstrap(Cow::Borrowed(bootstrap));
             flat.add(Kind::Bootstrap, "".into(), "".into(), piece);
         }
-        flat
+        self
+    }
+
+    /// Whether no two names had to be told apart.
+    pub(crate) fn has_unique_names(&self) -> bool {
+        self.names == Names::Unique
     }
 
     /// In the order of the walk.
@@ -198,7 +231,7 @@ impl<'a> Flat<'a> {
                 hostname,
                 routes,
                 ai,
-            } = host;
+            } = &**host;
             let head = HostHead {
                 name: Cow::Borrowed(name),
                 hostname: Cow::Borrowed(hostname),
@@ -241,10 +274,15 @@ impl<'a> Flat<'a> {
     /// that nothing is lost.
     fn add(&mut self, kind: Kind, scope: Cow<'a, str>, name: Cow<'a, str>, piece: Piece<'a>) {
         let mut key = Key { kind, scope, name };
+        if self.names == Names::AsTheyAre {
+            self.pieces.push((key, piece));
+            return;
+        }
         let mut nth = 1;
         while self.index.contains_key(&key) {
             let name = key.name.split('\0').next().unwrap_or_default();
             key.name = Cow::Owned(format!("{name}\0{nth}"));
+            self.names = Names::ToldApart;
             nth += 1;
         }
         self.index.insert(key.clone(), self.pieces.len());
@@ -254,9 +292,13 @@ impl<'a> Flat<'a> {
     /// The name by which contents refer to this one; unique among its like.
     fn holder(&mut self, of: Holder, name: &'a str) -> Cow<'a, str> {
         let mut unique = Cow::Borrowed(name);
+        if self.names == Names::AsTheyAre {
+            return unique;
+        }
         let mut nth = 1;
         while !self.holders.insert((of, unique.clone())) {
             unique = Cow::Owned(format!("{name}\0{nth}"));
+            self.names = Names::ToldApart;
             nth += 1;
         }
         unique

@@ -15,6 +15,7 @@ use tollgate_bundle::Bundle;
 
 use super::Shared;
 use crate::{
+    change::Change,
     frame::{self, FrameError},
     socket::{Inbox, Socket},
     wire::{Answer, Down, Failure, Op, Up},
@@ -197,11 +198,22 @@ impl Connection<'_> {
     }
 
     fn send_bundle(&mut self, bundle: Arc<Bundle>) -> Result<(), Ended> {
-        let json = tollgate_secret::exposed(|| serde_json::to_vec(&*bundle))?;
-        let number = self.sent.0 + 1;
+        let (last, before) = &self.sent;
+        let number = last + 1;
+        let message = match before {
+            None => Down::Bundle {
+                number,
+                json: tollgate_secret::exposed(|| serde_json::to_vec(&*bundle))?,
+            },
+            Some(before) => {
+                let change = Change::between(before, &bundle);
+                let json = tollgate_secret::exposed(|| serde_json::to_vec(&change))?;
+                Down::Change { number, json }
+            }
+        };
         self.sent = (number, Some(bundle));
         let mut waiting = self.out.waiting.lock();
-        frame::encode(&Down::Bundle { number, json }, &mut waiting.bytes)?;
+        frame::encode(&message, &mut waiting.bytes)?;
         Ok(())
     }
 

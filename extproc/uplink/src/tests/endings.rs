@@ -42,7 +42,7 @@ fn bundle(secret: &str) -> Bundle {
         costs: Vec::new(),
     };
     Bundle {
-        scopes: BTreeMap::from([("s".to_string(), Scope { rules: vec![rule] })]),
+        scopes: BTreeMap::from([("s".to_string(), Scope { rules: vec![rule.into()] })]),
         ..Bundle::default()
     }
 }
