@@ -34,21 +34,23 @@ pub fn pin_clusters(gateway: &mut ir::Gateway) {
 
 /// A gateway as it was translated, and with pinned clusters.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Pinned {
+pub struct Pinned {
     translated: Arc<ir::Gateway>,
-    pub(crate) gateway: Arc<ir::Gateway>,
+    /// With pinned clusters.
+    pub gateway: Arc<ir::Gateway>,
 }
 
 // === impl Pinned ===
 
 impl Pinned {
-    pub(crate) fn new(gateway: Arc<ir::Gateway>) -> Self {
+    /// Pins a first gateway.
+    pub fn new(gateway: Arc<ir::Gateway>) -> Self {
         Self::default().next(gateway)
     }
 
     /// Another gateway. What is the same in both is shared. The name of a cluster depends on nothing
     /// but its own route or rule.
-    pub(crate) fn next(&self, translated: Arc<ir::Gateway>) -> Self {
+    pub fn next(&self, translated: Arc<ir::Gateway>) -> Self {
         let mut gateway = ir::Gateway::clone(&translated);
         pin(&mut gateway, &Last::new(&self.translated, &self.gateway));
         Self {

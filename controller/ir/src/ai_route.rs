@@ -8,9 +8,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use tollgate_bundle::{Bundle, Rule, Scope};
 
-use crate::{
-    Destination, Gateway, Listener, RateLimits, Retry, Shared, Timeouts, rate_limit,
-};
+use crate::{Destination, Gateway, Listener, RateLimits, Retry, Shared, Timeouts, rate_limit};
 
 /// LLM traffic of one virtual host.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

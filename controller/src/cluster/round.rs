@@ -9,9 +9,7 @@ use tollgate_ir as ir;
 use tollgate_kubernetes::apply::SeenFleets;
 use tollgate_kubernetes::watch::Snapshot;
 use tollgate_link::GatewayIdentity;
-use tollgate_translate::{
-    FleetSpec, Memo, Options, Statuses, Translation, World, translate_again,
-};
+use tollgate_translate::{FleetSpec, Memo, Options, Statuses, Translation, World, translate_again};
 
 use crate::problem::Problem;
 use crate::reconcile::Report;

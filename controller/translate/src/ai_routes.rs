@@ -208,11 +208,7 @@ static ANY: Match = Match {
 };
 
 impl<'r> Served<'r> {
-    fn add(
-        &mut self,
-        scope: (usize, u16, &'r Hostname),
-        rules: &'r [AiRuleDraft],
-    ) -> Vec<Problem> {
+    fn add(&mut self, scope: (usize, u16, &'r Hostname), rules: &'r [AiRuleDraft]) -> Vec<Problem> {
         let mut warnings = Vec::new();
         let served = self.0.entry(scope).or_default();
         for rule in rules.iter().map(|rule| &rule.rule.rule) {

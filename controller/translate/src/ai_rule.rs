@@ -52,9 +52,7 @@ impl AiPrecedence {
 /// A rule once for each precedence that its matches have, so that whole rules can be sorted.
 /// Nearly always that is once; further parts have ids of their own (`ns/name/0~1`) and list no
 /// models again.
-pub(crate) fn by_precedence(
-    rule: &Shared<ir::AiRule>,
-) -> Vec<(AiPrecedence, Shared<ir::AiRule>)> {
+pub(crate) fn by_precedence(rule: &Shared<ir::AiRule>) -> Vec<(AiPrecedence, Shared<ir::AiRule>)> {
     let mut all = rule.rule.matches.iter().map(AiPrecedence::of);
     let first = all.next().unwrap_or(AiPrecedence::of(&Match::default()));
     if all.all(|it| it == first) {

@@ -48,9 +48,10 @@ struct Entry<T> {
 impl Memo {
     /// A translation begins.
     pub(crate) fn begin(&mut self, world: &World, options: &Options) {
-        let same = self.surroundings.as_ref().is_some_and(|(before, told)| {
-            told == options && before.has_surroundings_of(world)
-        });
+        let same = self
+            .surroundings
+            .as_ref()
+            .is_some_and(|(before, told)| told == options && before.has_surroundings_of(world));
         if !same {
             self.plain.forget();
             self.ai.forget();

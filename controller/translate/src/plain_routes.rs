@@ -98,8 +98,8 @@ pub(crate) fn translate(
 ) {
     let (world, options) = context;
     // Nobody yields where there is one kind.
-    let mut hosts = (!world.http_routes.is_empty() && !world.grpc_routes.is_empty())
-        .then(Hosts::default);
+    let mut hosts =
+        (!world.http_routes.is_empty() && !world.grpc_routes.is_empty()).then(Hosts::default);
     for route in by_age(world) {
         let prepare = || route.prepare(context, gateways);
         let prepared = match route {

@@ -97,7 +97,11 @@ impl<'a> Quotas<'a> {
     }
 
     /// Holds the backends of a rule; says which refuse because their quota cannot be enforced.
-    pub(crate) fn hold(&mut self, rule: &mut Shared<ir::AiRule>, draft: &AiRuleDraft) -> Vec<Problem> {
+    pub(crate) fn hold(
+        &mut self,
+        rule: &mut Shared<ir::AiRule>,
+        draft: &AiRuleDraft,
+    ) -> Vec<Problem> {
         let mut refusals = Vec::new();
         for policy in &mut self.policies {
             for (position, backend) in draft.service_backends.iter().enumerate() {

@@ -205,7 +205,8 @@ impl Statuses {
         let mut old = before.0.iter().peekable();
         let changed = self.0.iter().filter(move |(object, status)| {
             while old.next_if(|(it, _)| it < object).is_some() {}
-            old.peek().is_none_or(|(it, before)| it != object || before != status)
+            old.peek()
+                .is_none_or(|(it, before)| it != object || before != status)
         });
         changed.map(|(object, status)| (&**object, &**status))
     }
@@ -238,10 +239,7 @@ impl Serialize for Statuses {
             object: &'a ObjectRef,
             status: &'a Status,
         }
-        serializer.collect_seq(
-            self.iter()
-                .map(|(object, status)| Entry { object, status }),
-        )
+        serializer.collect_seq(self.iter().map(|(object, status)| Entry { object, status }))
     }
 }
 

@@ -7,8 +7,8 @@ use tollgate_bundle::{Budget, Consumer};
 use tollgate_ir::{Gateway, Ir, Listener};
 
 use crate::{
-    FleetSpec, Memo, Options, Statuses, World, ai_routes, backend, backend_tls_policy, consumer, fleet,
-    gateway, gateway_class, listener_set, plain_routes, provider_url,
+    FleetSpec, Memo, Options, Statuses, World, ai_routes, backend, backend_tls_policy, consumer,
+    fleet, gateway, gateway_class, listener_set, plain_routes, provider_url,
     route_policies::RoutePolicies, stream_route, token_budget,
 };
 
@@ -45,8 +45,7 @@ pub fn translate_again(memo: &mut Memo, world: &World, options: &Options) -> Tra
     let known = &mut memo.plain;
     plain_routes::translate(context, known, &mut drafts, &mut policies, &mut statuses);
     let known = &mut memo.ai;
-    let budgets =
-        ai_routes::translate(context, known, &mut drafts, &mut policies, &mut statuses);
+    let budgets = ai_routes::translate(context, known, &mut drafts, &mut policies, &mut statuses);
     stream_route::translate((world, options), &mut drafts, &mut statuses);
     policies.report(options, &mut statuses);
     backend_tls_policy::report(world, &drafts, options, &mut statuses);

@@ -84,7 +84,9 @@ fn plain(routes: usize, hosts: usize, changed_port: u16) -> ir::Gateway {
     let mut virtual_hosts = ir::Shared::list((0..hosts).map(host));
     for index in 0..routes {
         let port = port_of(index, routes, changed_port);
-        virtual_hosts[index % hosts].routes.push(route(index, port).into());
+        virtual_hosts[index % hosts]
+            .routes
+            .push(route(index, port).into());
     }
     gateway(virtual_hosts)
 }

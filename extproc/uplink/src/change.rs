@@ -21,7 +21,10 @@ pub(crate) struct Change {
 #[derive(Debug, Serialize, Deserialize)]
 enum Run {
     /// As they are in the scope of this name.
-    Kept { from: usize, count: usize },
+    Kept {
+        from: usize,
+        count: usize,
+    },
     New(Vec<Shared<Rule>>),
 }
 
@@ -144,7 +147,10 @@ mod tests {
 
     fn content() -> impl Strategy<Value = (Vec<Vec<usize>>, Vec<String>)> {
         let rules = prop::collection::vec(0..8usize, 0..8);
-        (prop::collection::vec(rules, 0..3), prop::collection::vec("[a-b]", 0..2))
+        (
+            prop::collection::vec(rules, 0..3),
+            prop::collection::vec("[a-b]", 0..2),
+        )
     }
 
     proptest! {
@@ -178,7 +184,10 @@ mod tests {
     #[test]
     fn change_of_another_bundle_is_refused() {
         let all: Vec<_> = (0..3).map(rule).collect();
-        let (old, new) = (bundle(&all, &[vec![0, 1]], &[]), bundle(&all, &[vec![0, 1, 2]], &[]));
+        let (old, new) = (
+            bundle(&all, &[vec![0, 1]], &[]),
+            bundle(&all, &[vec![0, 1, 2]], &[]),
+        );
         let change = Change::between(&old, &new);
         assert!(change.apply(&Bundle::default()).is_none());
     }

@@ -74,7 +74,9 @@ impl<'a, T: Clone + PartialEq> Pairs<'a, T> {
             } else {
                 let named = || {
                     let named = old.iter().enumerate();
-                    named.map(|(at, it)| ((self.name)(it).as_str(), at)).collect()
+                    named
+                        .map(|(at, it)| ((self.name)(it).as_str(), at))
+                        .collect()
                 };
                 let places = places.get_or_insert_with(named);
                 places.get((self.name)(item).as_str()).copied()

@@ -222,7 +222,9 @@ impl RouteDraft {
     ) -> (Condition, Vec<Condition>) {
         let mut further = vec![Condition::resolved_refs(&self.ref_problems, generation)];
         let accepted = match Problem::join(&self.problems) {
-            Some(problem) if !self.is_accepted() => Condition::fails(ACCEPTED, &problem, generation),
+            Some(problem) if !self.is_accepted() => {
+                Condition::fails(ACCEPTED, &problem, generation)
+            }
             problem => {
                 if let Some(problem) = problem {
                     // Gateway API asks that the message begins with these words.

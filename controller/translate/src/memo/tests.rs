@@ -110,7 +110,7 @@ fn ai_route(name: &str, form: usize) -> Value {
 }
 
 fn compact_route(name: &str, form: usize) -> Value {
-    let limit = json!({"tokenBudget": {"limits": [{"tokens": 10, "window": "Day"}]}});
+    let limit = json!({"tokenBudget": {"perDay": 10}});
     let mut spec = json!({
         "backends": [{
             "name": "sim", "provider": "openai", "model": format!("{name}-{form}"),
@@ -120,11 +120,21 @@ fn compact_route(name: &str, form: usize) -> Value {
     if form == 1 {
         spec["rateLimit"] = limit;
     }
-    object("gateway.envoyproxy.io/v1alpha1", "AIGatewayRoute", name, spec)
+    object(
+        "gateway.envoyproxy.io/v1alpha1",
+        "AIGatewayRoute",
+        name,
+        spec,
+    )
 }
 
 fn service(name: &str, form: usize) -> Value {
-    let service = object("v1", "Service", name, json!({"ports": [{"port": 80 + form / 2}]}));
+    let service = object(
+        "v1",
+        "Service",
+        name,
+        json!({"ports": [{"port": 80 + form / 2}]}),
+    );
     let namespace = if form % 2 == 0 { "default" } else { "other" };
     in_namespace(service, namespace)
 }
@@ -168,7 +178,11 @@ fn secret(name: &str, form: usize) -> Value {
 }
 
 fn grant(name: &str, form: usize) -> Value {
-    let kind = if form % 2 == 0 { "HTTPRoute" } else { "GRPCRoute" };
+    let kind = if form % 2 == 0 {
+        "HTTPRoute"
+    } else {
+        "GRPCRoute"
+    };
     let grant = object(
         "gateway.networking.k8s.io/v1beta1",
         "ReferenceGrant",
@@ -223,7 +237,8 @@ fn budget(name: &str, form: usize) -> Value {
 
 /// The Gateway itself, whatever the name.
 fn listeners(_: &str, form: usize) -> Value {
-    let listener = |name: &str, port: usize| json!({"name": name, "port": port, "protocol": "HTTP"});
+    let listener =
+        |name: &str, port: usize| json!({"name": name, "port": port, "protocol": "HTTP"});
     let listeners = match form {
         0 => vec![listener("first", 80)],
         1 => vec![listener("first", 80), listener("second", 81)],
@@ -256,11 +271,21 @@ fn security_policy(name: &str, form: usize) -> Value {
 
 fn class() -> Value {
     let spec = json!({"controllerName": CONTROLLER_NAME});
-    object("gateway.networking.k8s.io/v1", "GatewayClass", "tollgate", spec)
+    object(
+        "gateway.networking.k8s.io/v1",
+        "GatewayClass",
+        "tollgate",
+        spec,
+    )
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
-    let parts = (0..KINDS.len(), 0..NAMES.len(), 0..FORMS, prop::bool::weighted(0.25));
+    let parts = (
+        0..KINDS.len(),
+        0..NAMES.len(),
+        0..FORMS,
+        prop::bool::weighted(0.25),
+    );
     parts.prop_map(|(kind, name, form, goes)| Edit {
         kind,
         name,
@@ -277,7 +302,10 @@ impl Edit {
             let api = text(&value["apiVersion"]);
             let metadata = &value["metadata"];
             world.remove(&ObjectRef {
-                group: api.split_once('/').map_or("", |(group, _)| group).to_string(),
+                group: api
+                    .split_once('/')
+                    .map_or("", |(group, _)| group)
+                    .to_string(),
                 kind: text(&value["kind"]),
                 namespace: metadata["namespace"].as_str().map(str::to_string),
                 name: text(&metadata["name"]),
@@ -333,7 +361,10 @@ fn served() -> World {
         ai_route("b", 0),
         compact_route("c", 3),
     ];
-    objects.map(|it| parse_object(it).unwrap()).into_iter().collect()
+    objects
+        .map(|it| parse_object(it).unwrap())
+        .into_iter()
+        .collect()
 }
 
 fn hosts(translation: &Translation) -> Vec<ir::Shared<ir::VirtualHost>> {
@@ -352,13 +383,20 @@ fn route_that_changes_leaves_all_others_shared() {
     let (before, after) = (hosts(&before), hosts(&after));
     let of = |hosts: &[ir::Shared<ir::VirtualHost>], domain: &str| {
         let mut hosts = hosts.iter();
-        hosts.find(|host| host.hostname.domain() == domain).cloned().unwrap()
+        hosts
+            .find(|host| host.hostname.domain() == domain)
+            .cloned()
+            .unwrap()
     };
     let domain = "a.example.com";
     assert!(of(&after, domain).is_same(&of(&before, domain)));
     let rules = |host: ir::Shared<ir::VirtualHost>| host.ai.clone().unwrap().rules;
     let (before, after) = (rules(of(&before, "*")), rules(of(&after, "*")));
-    let shared: Vec<bool> = before.iter().zip(&after).map(|(a, b)| a.is_same(b)).collect();
+    let shared: Vec<bool> = before
+        .iter()
+        .zip(&after)
+        .map(|(a, b)| a.is_same(b))
+        .collect();
     let changed = before.iter().map(|rule| rule.rule.route == "default/b");
     assert!(before.len() == 3 && shared.iter().zip(changed).all(|(shared, it)| *shared != it));
 }

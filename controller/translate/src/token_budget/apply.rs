@@ -25,9 +25,8 @@ impl Budgets {
         let Some(site) = Site::of(gateways, at, (source, draft)) else {
             return refusals;
         };
-        let is_held = |binding: &Binding| {
-            binding.has_rule(&site) || binding.backends(draft).next().is_some()
-        };
+        let is_held =
+            |binding: &Binding| binding.has_rule(&site) || binding.backends(draft).next().is_some();
         if !self.bindings.iter().any(is_held) {
             return refusals;
         }

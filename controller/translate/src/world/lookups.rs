@@ -44,11 +44,9 @@ impl World {
     }
 
     fn answers(&self) -> &Answers {
-        self.lookups.0.get_or_init(|| {
-            Answers {
-                slices: slices(self),
-                tls_policies: BackendTlsPolicies::new(self),
-            }
+        self.lookups.0.get_or_init(|| Answers {
+            slices: slices(self),
+            tls_policies: BackendTlsPolicies::new(self),
         })
     }
 }

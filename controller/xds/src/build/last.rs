@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use tollgate_ir as ir;
 
-use crate::{Resources, RouteTable};
 use crate::resources::SameCluster;
+use crate::{Resources, RouteTable};
 
 use super::http_manager::{self, Scheme};
 

@@ -79,9 +79,9 @@ impl<'a> KnownHosts<'a> {
             true => self.next,
             false => {
                 let hosts = self.hosts.iter().enumerate();
-                let places = self.places.get_or_insert_with(|| {
-                    hosts.map(|(at, it)| (it.name.as_str(), at)).collect()
-                });
+                let places = self
+                    .places
+                    .get_or_insert_with(|| hosts.map(|(at, it)| (it.name.as_str(), at)).collect());
                 *places.get(host.name.as_str())?
             }
         };

@@ -13,7 +13,8 @@ fn unique(gateway: &Gateway) -> Gateway {
     let mut gateway = gateway.clone();
     let (mut holders, mut hosts) = (HashSet::new(), HashSet::new());
     let mut of_http = |http: &mut HttpTraffic| {
-        http.virtual_hosts.retain(|host| hosts.insert(host.name.clone()));
+        http.virtual_hosts
+            .retain(|host| hosts.insert(host.name.clone()));
         for host in &mut http.virtual_hosts {
             let mut names = HashSet::new();
             host.routes.retain(|route| names.insert(route.name.clone()));
@@ -23,7 +24,9 @@ fn unique(gateway: &Gateway) -> Gateway {
             }
         }
     };
-    gateway.listeners.retain(|it| holders.insert(it.name.clone()));
+    gateway
+        .listeners
+        .retain(|it| holders.insert(it.name.clone()));
     for listener in &mut gateway.listeners {
         match &mut listener.traffic {
             Traffic::Http(http) => of_http(http),
@@ -65,10 +68,13 @@ fn check(before: Gateway, after: Gateway) -> Option<Update> {
         let after = Arc::new(after.clone());
         from.next(after, ProxySettings::default()).unwrap()
     };
-    let Some((next, update)) = next(&from).map(|it| (it, next(&slow).unwrap().1)).map(|it| {
-        assert_eq!(it.0.1, it.1, "made in both ways");
-        it.0
-    }) else {
+    let Some((next, update)) = next(&from)
+        .map(|it| (it, next(&slow).unwrap().1))
+        .map(|it| {
+            assert_eq!(it.0.1, it.1, "made in both ways");
+            it.0
+        })
+    else {
         assert_eq!(*from.gateway, after);
         return None;
     };
@@ -146,9 +152,8 @@ fn change_of_one_route_leaves_all_other_hosts_shared_at_both_ends() {
     let update = check(before.clone(), after).unwrap();
     let from = snapshot(before);
     let applied = Snapshot::apply(Some(&from), &update).unwrap();
-    let hosts = |gateway: &Gateway| -> Vec<_> {
-        gateway.listeners[0].virtual_hosts().cloned().collect()
-    };
+    let hosts =
+        |gateway: &Gateway| -> Vec<_> { gateway.listeners[0].virtual_hosts().cloned().collect() };
     let (old, new) = (hosts(&from.gateway), hosts(&applied.gateway));
     let shared: Vec<usize> = (0..8).filter(|at| new[*at].is_same(&old[*at])).collect();
     assert_eq!(shared, [0, 1, 2, 4, 5, 6, 7]);

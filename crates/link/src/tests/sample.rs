@@ -130,18 +130,14 @@ fn hosts() -> impl Strategy<Value = HttpTraffic> {
     let hosts = prop::collection::vec((name(), routes, rules), 0..4);
     (name(), hosts).prop_map(|(name, hosts)| HttpTraffic {
         name,
-        virtual_hosts: Shared::list(
-            hosts
-            .into_iter()
-            .map(|(name, routes, rules)| {
-                let routes = routes.iter().map(|(name, to)| route(name, to));
-                let rules = rules.map(|it| Shared::list(it.iter().map(|(id, key)| rule(id, key))));
-                VirtualHost {
-                    ai: rules.map(|rules| AiScope { rules }),
-                    ..host(&name, routes.collect())
-                }
-            }),
-        ),
+        virtual_hosts: Shared::list(hosts.into_iter().map(|(name, routes, rules)| {
+            let routes = routes.iter().map(|(name, to)| route(name, to));
+            let rules = rules.map(|it| Shared::list(it.iter().map(|(id, key)| rule(id, key))));
+            VirtualHost {
+                ai: rules.map(|rules| AiScope { rules }),
+                ..host(&name, routes.collect())
+            }
+        })),
         misdirected: vec![Hostname::Suffix(".example".into())],
     })
 }

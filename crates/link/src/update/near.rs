@@ -11,7 +11,10 @@ use crate::piece::{Flat, Key, ListKey, Piece};
 /// are equal; `None` where some in `new` are.
 pub(crate) fn near<'n, 'o>(old: &Flat<'o>, new: &'n Flat<'n>) -> Option<Changes<'n, 'o>> {
     let (gone, come) = between(old.pieces(), new.pieces());
-    let (before, after) = (old.pieces().get(gone.clone())?, new.pieces().get(come.clone())?);
+    let (before, after) = (
+        old.pieces().get(gone.clone())?,
+        new.pieces().get(come.clone())?,
+    );
     if !is_unique(new.pieces(), &come) {
         return None;
     }
@@ -56,9 +59,10 @@ type Pieces<'a> = [(Key<'a>, Piece<'a>)];
 
 /// What stands between the equal beginnings and the equal ends.
 fn between(old: &Pieces<'_>, new: &Pieces<'_>) -> (Range<usize>, Range<usize>) {
-    let same = |((key, piece), (other_key, other)): &(&(Key<'_>, Piece<'_>), &(Key<'_>, Piece<'_>))| {
-        key.is_same(other_key) && piece.is_same(other)
-    };
+    let same =
+        |((key, piece), (other_key, other)): &(&(Key<'_>, Piece<'_>), &(Key<'_>, Piece<'_>))| {
+            key.is_same(other_key) && piece.is_same(other)
+        };
     let front = old.iter().zip(new).take_while(same).count();
     let longest = old.len().min(new.len()) - front;
     let back = old.iter().rev().zip(new.iter().rev()).take(longest);

@@ -30,7 +30,9 @@ pub(crate) fn patched(base: &Gateway, update: &Update) -> Option<Gateway> {
         match kind {
             // It goes with its host.
             Kind::Route | Kind::Rule if gone.contains(it.scope.as_str()) => continue,
-            Kind::Host => Edits::<VirtualHost>::of(&mut hosts, &it.scope).remove.insert(&it.name),
+            Kind::Host => Edits::<VirtualHost>::of(&mut hosts, &it.scope)
+                .remove
+                .insert(&it.name),
             Kind::Route => Edits::of(&mut routes, &it.scope).remove.insert(&it.name),
             Kind::Rule => Edits::of(&mut rules, &it.scope).remove.insert(&it.name),
             _ => return None,
@@ -181,9 +183,16 @@ impl<T> Edit<'_, T> {
             }
             let (placed, rest): (Vec<_>, Vec<_>) =
                 new.into_iter().partition(|(key, _)| moved.contains(key));
-            pool.extend(placed.into_iter().map(|(key, item)| (key.to_string(), item)));
+            pool.extend(
+                placed
+                    .into_iter()
+                    .map(|(key, item)| (key.to_string(), item)),
+            );
             new = rest;
-            for Splice { at, delete, insert, .. } in order {
+            for Splice {
+                at, delete, insert, ..
+            } in order
+            {
                 let start = *at as usize;
                 let end = start.checked_add(*delete as usize)?;
                 if end > list.len() {
