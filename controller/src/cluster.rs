@@ -36,6 +36,10 @@ use telling::Telling;
 /// How often the leader looks whether certificates are due, without any other reason to.
 const RENEWAL: Duration = Duration::from_secs(600);
 
+/// The rest after a round is so many times as long as the round was: what changes are taken together
+/// in it costs one round, here, in every other replica and in every proxy.
+const REST_FACTOR: u32 = 3;
+
 /// Longest rest after a round.
 const REST_MAX: Duration = Duration::from_millis(100);
 
@@ -189,8 +193,8 @@ impl ClusterController {
 
     async fn follow(&mut self) -> anyhow::Result<()> {
         let mut renewal = Instant::now() + RENEWAL;
-        // A round looks at everything, so that changes come in faster than rounds end: as long as one
-        // has taken is left to those who bring it into effect, and what came meanwhile is one more.
+        // A change that comes alone is taken at once. Of many that come one after the other each would
+        // be a round: they are left time to gather, and those who bring it into effect time to do so.
         let mut rested = Instant::now();
         // A side that has ended is waited for no longer; what matters of it is checked below.
         let mut leads_alive = true;
@@ -200,7 +204,8 @@ impl ClusterController {
                     self.snapshot = Some(snapshot?);
                     let begun = Instant::now();
                     self.round().await?;
-                    rested = Instant::now() + begun.elapsed().min(REST_MAX);
+                    let rest = begun.elapsed().saturating_mul(REST_FACTOR).min(REST_MAX);
+                    rested = Instant::now() + rest;
                 }
                 changed = self.seen.changed() => {
                     changed.context("the observation of fleets has ended")?;
