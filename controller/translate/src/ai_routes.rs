@@ -85,6 +85,7 @@ pub(crate) fn translate<'w>(
     let mut budgets = token_budget::translate(world, gateways, &routes, statuses);
     let mut quotas = Quotas::new(world);
     let mut served = Served::default();
+    let mut all_told = Vec::new();
     for route in &routes {
         let policies = (&budgets, &mut quotas, &mut *traffic);
         let placed = place(gateways, route, policies, &mut served);
@@ -93,9 +94,10 @@ pub(crate) fn translate<'w>(
             false => status(route, options, &placed).map(Shared::new),
         };
         if let Some(told) = told {
-            statuses.put(route.draft.source.object.clone(), told);
+            all_told.push((route.draft.source.object.clone(), told));
         }
     }
+    statuses.put_all(all_told);
     budgets.defined.extend(quotas.defined());
     quotas.report(world, statuses);
     budgets.defined

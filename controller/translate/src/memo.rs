@@ -29,9 +29,11 @@ pub struct Memo {
 
 /// What was worked out of objects.
 pub(crate) struct Known<T> {
-    /// Not asked for in this translation.
-    before: HashMap<Key, Entry<T>>,
-    now: HashMap<Key, Entry<T>>,
+    entries: HashMap<Key, Entry<T>, foldhash::fast::RandomState>,
+    /// Counts translations.
+    round: u64,
+    /// Entries that were asked for in this one.
+    asked: usize,
 }
 
 /// The object's place in memory; and whatever of other routes has a part in it.
@@ -41,6 +43,8 @@ struct Entry<T> {
     /// Kept, so that no other object comes to be at its place.
     _object: Arc<dyn Any + Send + Sync>,
     content: Arc<T>,
+    /// When it was asked for last.
+    round: u64,
 }
 
 // === impl Memo ===
@@ -86,29 +90,38 @@ impl<T> Known<T> {
         make: impl FnOnce() -> T,
     ) -> Arc<T> {
         let key = (Arc::as_ptr(object).addr(), beside);
-        let entry = self.before.remove(&key).unwrap_or_else(|| Entry {
+        let never = self.round.wrapping_sub(1);
+        let entry = self.entries.entry(key).or_insert_with(|| Entry {
             _object: Arc::clone(object) as _,
             content: Arc::new(make()),
+            round: never,
         });
-        let content = Arc::clone(&entry.content);
-        self.now.insert(key, entry);
-        content
+        if entry.round != self.round {
+            entry.round = self.round;
+            self.asked += 1;
+        }
+        Arc::clone(&entry.content)
     }
 
     fn forget(&mut self) {
-        self.before.clear();
+        self.entries.clear();
     }
 
     fn end(&mut self) {
-        self.before = std::mem::take(&mut self.now);
+        if self.asked < self.entries.len() {
+            self.entries.retain(|_, entry| entry.round == self.round);
+        }
+        self.round = self.round.wrapping_add(1);
+        self.asked = 0;
     }
 }
 
 impl<T> Default for Known<T> {
     fn default() -> Self {
         Self {
-            before: HashMap::new(),
-            now: HashMap::new(),
+            entries: HashMap::default(),
+            round: 0,
+            asked: 0,
         }
     }
 }
@@ -116,7 +129,7 @@ impl<T> Default for Known<T> {
 impl<T> fmt::Debug for Known<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Known")
-            .field("objects", &self.before.len())
+            .field("objects", &self.entries.len())
             .finish_non_exhaustive()
     }
 }

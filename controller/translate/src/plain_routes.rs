@@ -100,6 +100,7 @@ pub(crate) fn translate(
     // Nobody yields where there is one kind.
     let mut hosts =
         (!world.http_routes.is_empty() && !world.grpc_routes.is_empty()).then(Hosts::default);
+    let mut all_told = Vec::new();
     for route in by_age(world) {
         let prepare = || route.prepare(context, gateways);
         let prepared = match route {
@@ -121,8 +122,9 @@ pub(crate) fn translate(
             (Cow::Borrowed(_), []) => prepared.told.clone(),
             (_, warnings) => prepared.status(&attachment, options, warnings).into(),
         };
-        statuses.put(prepared.source.object.clone(), told);
+        all_told.push((prepared.source.object.clone(), told));
     }
+    statuses.put_all(all_told);
 }
 
 fn by_age(world: &World) -> Vec<Route<'_>> {

@@ -8,7 +8,7 @@ mod flat;
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::net::IpAddr;
 use tollgate_bundle::{Budget, Consumer};
 use tollgate_ir::{
@@ -60,20 +60,21 @@ pub(crate) struct Key<'a> {
     pub(crate) name: Cow<'a, str>,
 }
 
-/// The content of a piece.
+/// The content of a piece. Of hosts, routes and rules there are thousands: what is larger and rarer is
+/// boxed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Piece<'a> {
-    Settings(Cow<'a, ProxySettings>),
-    Listener(ListenerHead<'a>),
-    Chain(ChainHead<'a>),
+    Settings(Box<Cow<'a, ProxySettings>>),
+    Listener(Box<ListenerHead<'a>>),
+    Chain(Box<ChainHead<'a>>),
     Host(HostHead<'a>),
     Route(Cow<'a, Shared<HttpRoute>>),
     Rule(Cow<'a, Shared<AiRule>>),
     Namespace,
-    Consumer(Cow<'a, Consumer>),
-    Budget(Cow<'a, Budget>),
-    Telemetry(Cow<'a, Telemetry>),
-    Bootstrap(Cow<'a, Bootstrap>),
+    Consumer(Box<Cow<'a, Consumer>>),
+    Budget(Box<Cow<'a, Budget>>),
+    Telemetry(Box<Cow<'a, Telemetry>>),
+    Bootstrap(Box<Cow<'a, Bootstrap>>),
 }
 
 /// A `tollgate_ir::Listener` without what is served there.
@@ -177,20 +178,24 @@ impl Piece<'_> {
     pub(crate) fn parse(kind: Kind, json: &[u8]) -> serde_json::Result<Option<Self>> {
         let piece = match kind {
             Kind::Unknown => return Ok(None),
-            Kind::Settings => Self::Settings(Cow::Owned(serde_json::from_slice(json)?)),
-            Kind::Listener => Self::Listener(serde_json::from_slice(json)?),
-            Kind::Chain => Self::Chain(serde_json::from_slice(json)?),
+            Kind::Settings => Self::Settings(owned(json)?),
+            Kind::Listener => Self::Listener(Box::new(serde_json::from_slice(json)?)),
+            Kind::Chain => Self::Chain(Box::new(serde_json::from_slice(json)?)),
             Kind::Host => Self::Host(serde_json::from_slice(json)?),
             Kind::Route => Self::Route(Cow::Owned(serde_json::from_slice(json)?)),
             Kind::Rule => Self::Rule(Cow::Owned(serde_json::from_slice(json)?)),
             Kind::Namespace => Self::Namespace,
-            Kind::Consumer => Self::Consumer(Cow::Owned(serde_json::from_slice(json)?)),
-            Kind::Budget => Self::Budget(Cow::Owned(serde_json::from_slice(json)?)),
-            Kind::Telemetry => Self::Telemetry(Cow::Owned(serde_json::from_slice(json)?)),
-            Kind::Bootstrap => Self::Bootstrap(Cow::Owned(serde_json::from_slice(json)?)),
+            Kind::Consumer => Self::Consumer(owned(json)?),
+            Kind::Budget => Self::Budget(owned(json)?),
+            Kind::Telemetry => Self::Telemetry(owned(json)?),
+            Kind::Bootstrap => Self::Bootstrap(owned(json)?),
         };
         Ok(Some(piece))
     }
+}
+
+fn owned<T: Clone + DeserializeOwned>(json: &[u8]) -> serde_json::Result<Box<Cow<'static, T>>> {
+    Ok(Box::new(Cow::Owned(serde_json::from_slice(json)?)))
 }
 
 // === impl Key ===

@@ -125,6 +125,16 @@ fn ordered<K: Ord, T>(
     mut items: Vec<(K, Shared<T>)>,
     name: impl Fn(&T) -> &String,
 ) -> Vec<Shared<T>> {
+    if items.len() > 1 {
+        items = once_each(items, name);
+    }
+    items.into_iter().map(|(_, item)| item).collect()
+}
+
+fn once_each<K: Ord, T>(
+    mut items: Vec<(K, Shared<T>)>,
+    name: impl Fn(&T) -> &String,
+) -> Vec<(K, Shared<T>)> {
     items.sort_by(|(a, _), (b, _)| b.cmp(a));
     let mut seen = HashSet::with_capacity(items.len());
     let first: Vec<bool> = items
@@ -134,5 +144,5 @@ fn ordered<K: Ord, T>(
     drop(seen);
     let items = items.into_iter().zip(first);
     let first = items.filter(|(_, first)| *first);
-    first.map(|((_, item), _)| item).collect()
+    first.map(|(item, _)| item).collect()
 }

@@ -100,22 +100,22 @@ impl<'a> Flat<'a> {
             bootstrap,
         } = gateway;
         let flat = &mut self;
-        let settings = Piece::Settings(Cow::Borrowed(settings));
+        let settings = Piece::Settings(Box::new(Cow::Borrowed(settings)));
         flat.add(Kind::Settings, "".into(), "".into(), settings);
         for listener in listeners {
             flat.add_listener(listener);
         }
         flat.add_consumers(consumers);
         for (id, budget) in budgets {
-            let piece = Piece::Budget(Cow::Borrowed(budget));
+            let piece = Piece::Budget(Box::new(Cow::Borrowed(budget)));
             flat.add(Kind::Budget, "".into(), id.into(), piece);
         }
         if !telemetry.is_empty() {
-            let piece = Piece::Telemetry(Cow::Borrowed(telemetry));
+            let piece = Piece::Telemetry(Box::new(Cow::Borrowed(telemetry)));
             flat.add(Kind::Telemetry, "".into(), "".into(), piece);
         }
         if !bootstrap.is_default() {
-            let piece = Piece::Bootstrap(Cow::Borrowed(bootstrap));
+            let piece = Piece::Bootstrap(Box::new(Cow::Borrowed(bootstrap)));
             flat.add(Kind::Bootstrap, "".into(), "".into(), piece);
         }
         self
@@ -180,7 +180,7 @@ impl<'a> Flat<'a> {
             },
         };
         let scope = self.holder(Holder::OfHosts, name);
-        let piece = Piece::Listener(head);
+        let piece = Piece::Listener(Box::new(head));
         self.add(Kind::Listener, "".into(), scope.clone(), piece);
         match traffic {
             Traffic::Http(http) => self.add_hosts(scope, http),
@@ -217,7 +217,7 @@ impl<'a> Flat<'a> {
             action: head,
         };
         let scope = self.holder(Holder::OfHosts, name);
-        let piece = Piece::Chain(head);
+        let piece = Piece::Chain(Box::new(head));
         self.add(Kind::Chain, listener, scope.clone(), piece);
         if let Some(http) = http {
             self.add_hosts(scope, http);
@@ -225,6 +225,8 @@ impl<'a> Flat<'a> {
     }
 
     fn add_hosts(&mut self, holder: Cow<'a, str>, http: &'a HttpTraffic) {
+        // Most have one route or none.
+        self.pieces.reserve(2 * http.virtual_hosts.len());
         for host in &http.virtual_hosts {
             let VirtualHost {
                 name,
@@ -263,7 +265,7 @@ impl<'a> Flat<'a> {
                 Piece::Namespace,
             );
             for consumer in consumers {
-                let piece = Piece::Consumer(Cow::Borrowed(consumer));
+                let piece = Piece::Consumer(Box::new(Cow::Borrowed(consumer)));
                 let name = (&consumer.name).into();
                 self.add(Kind::Consumer, namespace.into(), name, piece);
             }
