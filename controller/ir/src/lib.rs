@@ -23,8 +23,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tollgate_bundle::{Budget, Consumer};
 
-pub use tollgate_bundle::Shared;
-
 pub use ai_route::{AiRule, AiScope};
 pub use bootstrap::{Bootstrap, BootstrapChange, MetricSink, NameTest, PatchOperation, Reporting};
 pub use destination::{
@@ -49,6 +47,7 @@ pub use telemetry::{
     OpenTelemetryLogSink, Receiver, RequestId, Sampler, SpanNames, Tag, Telemetry, Tracer, Tracing,
 };
 pub use tls::{Certificate, ClientValidation, ClientValidationMode, DownstreamTls};
+pub use tollgate_bundle::Shared;
 
 /// Everything that all gateways of this controller shall do.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
