@@ -173,7 +173,7 @@ mod tests {
     fn one_more_rule_among_many_is_written_alone() {
         let mut all: Vec<_> = (0..1000).map(rule).collect();
         let before = Vec::from_iter(0..1000);
-        let old = bundle(&all, &[before.clone()], &[]);
+        let old = bundle(&all, std::slice::from_ref(&before), &[]);
         all.push(rule(1000));
         let mut after = before;
         after.insert(500, 1000);

@@ -135,7 +135,11 @@ fn service(name: &str, form: usize) -> Value {
         name,
         json!({"ports": [{"port": 80 + form / 2}]}),
     );
-    let namespace = if form % 2 == 0 { "default" } else { "other" };
+    let namespace = if form.is_multiple_of(2) {
+        "default"
+    } else {
+        "other"
+    };
     in_namespace(service, namespace)
 }
 
@@ -178,7 +182,7 @@ fn secret(name: &str, form: usize) -> Value {
 }
 
 fn grant(name: &str, form: usize) -> Value {
-    let kind = if form % 2 == 0 {
+    let kind = if form.is_multiple_of(2) {
         "HTTPRoute"
     } else {
         "GRPCRoute"
