@@ -72,7 +72,7 @@ fn virtual_host<'g>(gateway: &'g Gateway, host: &str) -> Option<&'g VirtualHost>
                 Hostname::Suffix(suffix) => host.ends_with(suffix).then_some(suffix.len()),
                 Hostname::Any => Some(0),
             }?;
-            Some((precision, candidate))
+            Some((precision, &**candidate))
         })
         .max_by_key(|(precision, _)| *precision)
         .map(|(_, candidate)| candidate)

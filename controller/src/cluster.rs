@@ -24,7 +24,7 @@ use tollgate_kubernetes::status::{StatusOptions, StatusWriter, Wanted};
 use tollgate_kubernetes::watch::{Scope, Snapshot, Snapshots, WatchOptions, WatchesEnded};
 use tollgate_kubernetes::{Cluster, metrics::Metrics as KubernetesMetrics};
 use tollgate_link::{GatewayIdentity, LinkServer, Progress, ProxySettings};
-use tollgate_translate::{FleetAction, NamespacedName, Options};
+use tollgate_translate::{FleetAction, Memo, NamespacedName, Options};
 
 pub use identities::AuthoritySecret;
 
@@ -35,6 +35,10 @@ use telling::Telling;
 
 /// How often the leader looks whether certificates are due, without any other reason to.
 const RENEWAL: Duration = Duration::from_secs(600);
+
+/// The rest after a round is so many times as long as the round was: what changes are taken together
+/// in it costs one round, here, in every other replica and in every proxy.
+const REST_FACTOR: u32 = 3;
 
 /// Longest rest after a round.
 const REST_MAX: Duration = Duration::from_millis(100);
@@ -74,6 +78,8 @@ pub struct ClusterController {
     identities: Identities,
     telling: Telling,
     metrics: RoundMetrics,
+    /// What the last translation came to.
+    memo: Memo,
     /// The newest snapshot; `None` before the first.
     snapshot: Option<Snapshot>,
     /// What is published on the link.
@@ -133,6 +139,7 @@ impl ClusterController {
             identities: Identities::new(cluster.clone(), config.authority.clone()),
             telling: Telling::default(),
             metrics: RoundMetrics::new(registry).context("register metrics")?,
+            memo: Memo::default(),
             snapshot: None,
             published: BTreeSet::new(),
             report: watch::Sender::default(),
@@ -186,8 +193,8 @@ impl ClusterController {
 
     async fn follow(&mut self) -> anyhow::Result<()> {
         let mut renewal = Instant::now() + RENEWAL;
-        // A round looks at everything, so that changes come in faster than rounds end: as long as one
-        // has taken is left to those who bring it into effect, and what came meanwhile is one more.
+        // A change that comes alone is taken at once. Of many that come one after the other each would
+        // be a round: they are left time to gather, and those who bring it into effect time to do so.
         let mut rested = Instant::now();
         // A side that has ended is waited for no longer; what matters of it is checked below.
         let mut leads_alive = true;
@@ -197,7 +204,8 @@ impl ClusterController {
                     self.snapshot = Some(snapshot?);
                     let begun = Instant::now();
                     self.round().await?;
-                    rested = Instant::now() + begun.elapsed().min(REST_MAX);
+                    let rest = begun.elapsed().saturating_mul(REST_FACTOR).min(REST_MAX);
+                    rested = Instant::now() + rest;
                 }
                 changed = self.seen.changed() => {
                     changed.context("the observation of fleets has ended")?;
@@ -230,7 +238,7 @@ impl ClusterController {
         let seen = Arc::clone(&self.seen.borrow_and_update());
         let leads = *self.leads.borrow_and_update();
         let timer = self.metrics.begin();
-        let round = Round::work_out(&snapshot, seen, &self.config.options).await?;
+        let round = Round::work_out(&mut self.memo, &snapshot, seen, &self.config.options).await?;
         timer.observe(&round);
         self.publish(&round);
         if leads {

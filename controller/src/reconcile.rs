@@ -3,7 +3,6 @@
 //! load → translate → merge, all anew from the files each time. Nothing is told backwards but the
 //! report.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -80,11 +79,8 @@ pub(crate) fn publish_report(reports: &watch::Sender<Arc<Report>>, report: Repor
     {
         problem.log();
     }
-    let told_before: BTreeSet<String> = before.troubles().collect();
-    for trouble in report.troubles() {
-        if !told_before.contains(&trouble) {
-            tracing::warn!("{trouble}");
-        }
+    for trouble in report.troubles_since(&before) {
+        tracing::warn!("{trouble}");
     }
     if report.objects == 0 {
         tracing::warn!("there is no object that tollgate reads: nothing is served");
@@ -95,10 +91,15 @@ pub(crate) fn publish_report(reports: &watch::Sender<Arc<Report>>, report: Repor
 // === impl Report ===
 
 impl Report {
-    /// What is wrong with objects, a line for each.
-    fn troubles(&self) -> impl Iterator<Item = String> {
-        self.statuses
-            .iter()
-            .flat_map(|(object, status)| status.troubles(object))
+    /// What is wrong with objects and was not said of them before, a line for each.
+    fn troubles_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = String> + 'a {
+        let changed = self.statuses.since(&before.statuses);
+        changed.flat_map(move |(object, status)| {
+            let said = before.statuses.of(object);
+            let said = said.map(|it| it.troubles(object)).unwrap_or_default();
+            let mut troubles = status.troubles(object);
+            troubles.retain(|it| !said.contains(it));
+            troubles
+        })
     }
 }

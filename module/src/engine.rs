@@ -172,8 +172,8 @@ impl Drop for EngineUse {
 // === impl Serve ===
 
 impl Following for Serve {
-    fn apply(&mut self, bundle: Bundle) {
-        self.host.apply(&bundle);
+    fn apply(&mut self, bundle: &Bundle) {
+        self.host.apply(bundle);
     }
 
     fn figures(&self) -> Figures {

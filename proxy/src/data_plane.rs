@@ -17,7 +17,7 @@ use crate::effect::{Applied, Effect, EffectOutlets, Request, render};
 use crate::infra::admin::EnvoyAdmin;
 use crate::infra::envoy_process::{Drain, EnvoyConfig, EnvoyProcess, EnvoyState};
 use crate::infra::start_file;
-use crate::pin::pinned;
+use crate::pin::Pinned;
 use crate::publish::{Outlets, Publisher, Served};
 use crate::ready::Readiness;
 
@@ -112,9 +112,9 @@ impl DataPlane {
             connections_max,
             drain,
         } = config;
-        let first = pinned(first.into());
-        let settings = first.bootstrap.clone();
-        let desired = render(&first, &build);
+        let first = Pinned::new(first.into());
+        let settings = first.gateway.bootstrap.clone();
+        let desired = render(&first.gateway, &build);
         let rendered = desired.resources.clone();
         let (publisher, outlets) = Publisher::new(desired);
         let Outlets {

@@ -11,7 +11,7 @@ use tollgate_xds::{BuildOptions, Resources, build, rebuild};
 
 use crate::isolate::{Aside, Question, Trials, forms, isolate};
 use crate::piece::{Form, Level, changed, compose, has};
-use crate::pin::pinned;
+use crate::pin::Pinned;
 use crate::publish::{Desired, Publisher, Verdict};
 use crate::refused::{Instead, Refused};
 
@@ -49,7 +49,7 @@ pub(crate) fn render(gateway: &ir::Gateway, options: &BuildOptions) -> Desired {
 pub(crate) struct Effect {
     stage: Stage,
     /// What was asked for, with pinned clusters.
-    wanted: Arc<ir::Gateway>,
+    wanted: Pinned,
     /// What Envoy was started with.
     started_with: ir::Bootstrap,
     /// What Envoy has refused to start with.
@@ -90,7 +90,7 @@ impl Effect {
     /// The publisher was made with `first` as it was rendered; its clusters are pinned.
     pub(crate) fn new(
         publisher: Publisher,
-        (first, rendered): (Arc<ir::Gateway>, Resources),
+        (first, rendered): (Pinned, Resources),
         options: BuildOptions,
     ) -> (Self, EffectOutlets) {
         let (requests_tx, requests) = mpsc::channel(1);
@@ -100,11 +100,11 @@ impl Effect {
             stage: Stage {
                 publisher,
                 options: Arc::new(options),
-                effective: Arc::clone(&first),
+                effective: Arc::clone(&first.gateway),
                 rendered,
                 accepted: Arc::default(),
             },
-            started_with: first.bootstrap.clone(),
+            started_with: first.gateway.bootstrap.clone(),
             refused_at_start: None,
             wanted: first,
             aside: Aside::new(),
@@ -155,11 +155,12 @@ impl Effect {
     }
 
     async fn apply(&mut self, gateway: Arc<ir::Gateway>) {
-        let gateway = pinned(gateway);
-        if Arc::ptr_eq(&self.wanted, &gateway) || *self.wanted == *gateway {
+        let next = self.wanted.next(gateway);
+        let (wanted, gateway) = (&self.wanted.gateway, &next.gateway);
+        if wanted == gateway {
             return;
         }
-        if gateway.bootstrap != self.wanted.bootstrap && gateway.bootstrap != self.started_with {
+        if gateway.bootstrap != wanted.bootstrap && gateway.bootstrap != self.started_with {
             tracing::warn!(
                 "the bootstrap has changed; it takes effect when this proxy is started again"
             );
@@ -167,13 +168,13 @@ impl Effect {
         // What was refused and is the same is not tried again.
         let mut aside = std::mem::take(&mut self.aside);
         if !aside.is_empty() {
-            for suspect in changed(&self.wanted, &gateway) {
+            for suspect in changed(wanted, gateway) {
                 aside.remove(&suspect.piece);
             }
-            let all = changed(&ir::Gateway::default(), &gateway);
+            let all = changed(&ir::Gateway::default(), gateway);
             aside.retain(|piece, _| all.iter().any(|suspect| suspect.piece == *piece));
         }
-        self.wanted = gateway;
+        self.wanted = next;
         self.bring(aside).await;
     }
 
@@ -188,8 +189,11 @@ impl Effect {
     /// Brings what is wanted into effect, but for what stands aside.
     async fn bring(&mut self, aside: Aside) {
         let next = match aside.is_empty() {
-            true => Arc::clone(&self.wanted),
-            false => Arc::new(compose(&self.stage.accepted, &self.wanted, &forms(&aside))),
+            true => Arc::clone(&self.wanted.gateway),
+            false => {
+                let wanted = &self.wanted.gateway;
+                Arc::new(compose(&self.stage.accepted, wanted, &forms(&aside)))
+            }
         };
         self.aside = aside;
         let verdict = self.stage.publish(next).await;
@@ -215,7 +219,7 @@ impl Effect {
         let mut verdict = verdict;
         if let Verdict::Refused(rejection) = verdict {
             let base = Arc::clone(&self.stage.accepted);
-            let wanted = Arc::clone(&self.wanted);
+            let wanted = Arc::clone(&self.wanted.gateway);
             let known = std::mem::take(&mut self.aside);
             let question = Question {
                 base: &base,
@@ -242,7 +246,7 @@ impl Effect {
 
     fn tell(&self, verdict: &Verdict) {
         let listening =
-            !self.stage.effective.listeners.is_empty() || self.wanted.listeners.is_empty();
+            !self.stage.effective.listeners.is_empty() || self.wanted.gateway.listeners.is_empty();
         self.listening.send_replace(listening);
         // Nobody knows what an Envoy that is away will say of the first configuration.
         if *verdict == Verdict::Unanswered && self.outcome.borrow().is_none() {

@@ -18,6 +18,6 @@ mod refused;
 
 pub use data_plane::{Applier, DataPlane, DataPlaneConfig, Ended, Node};
 pub use effect::Applied;
-pub use pin::pin_clusters;
+pub use pin::{Pinned, pin_clusters};
 pub use publish::Served;
 pub use refused::{Instead, Refused};

@@ -52,6 +52,18 @@ impl Piece {
         }
     }
 
+    /// The virtual host that it stands in.
+    pub(crate) fn host(&self) -> Option<&str> {
+        match self {
+            Self::Route { host, .. } | Self::Rule { host, .. } => Some(host),
+            Self::Listener { .. }
+            | Self::Chain { .. }
+            | Self::Host { .. }
+            | Self::AccessLog { .. }
+            | Self::Tracing { .. } => None,
+        }
+    }
+
     /// Its name in the IR.
     pub(crate) fn name(&self) -> &str {
         match self {

@@ -3,12 +3,16 @@
 //! Fed by the data plane with a gateway as it was translated, where each backend of each rule has a
 //! name of its own; feeds rendering, the engine's bundle, and the search for what Envoy refuses.
 
+mod last;
+
 use std::collections::HashMap;
 use std::fmt::{Debug, Write};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tollgate_ir as ir;
+
+use last::{Last, Pair, Pairs};
 
 /// Names every cluster of a gateway by what it leads to.
 ///
@@ -24,19 +28,46 @@ use tollgate_ir as ir;
 ///
 /// To be called once on a gateway.
 pub fn pin_clusters(gateway: &mut ir::Gateway) {
+    let nothing = ir::Gateway::default();
+    pin(gateway, &Last::new(&nothing, &nothing));
+}
+
+/// A gateway as it was translated, and with pinned clusters.
+#[derive(Clone, Debug, Default)]
+pub struct Pinned {
+    translated: Arc<ir::Gateway>,
+    /// With pinned clusters.
+    pub gateway: Arc<ir::Gateway>,
+}
+
+// === impl Pinned ===
+
+impl Pinned {
+    /// Pins a first gateway.
+    pub fn new(gateway: Arc<ir::Gateway>) -> Self {
+        Self::default().next(gateway)
+    }
+
+    /// Another gateway. What is the same in both is shared. The name of a cluster depends on nothing
+    /// but its own route or rule.
+    pub fn next(&self, translated: Arc<ir::Gateway>) -> Self {
+        let mut gateway = ir::Gateway::clone(&translated);
+        pin(&mut gateway, &Last::new(&self.translated, &self.gateway));
+        Self {
+            translated,
+            gateway: Arc::new(gateway),
+        }
+    }
+}
+
+fn pin(gateway: &mut ir::Gateway, last: &Last<'_>) {
     let mut names = Names::default();
     for listener in &mut gateway.listeners {
-        for host in listener.http_mut().flat_map(|http| &mut http.virtual_hosts) {
-            for (name, destination) in host
-                .routes
-                .iter_mut()
-                .flat_map(ir::HttpRoute::destinations_mut)
-            {
-                names.give(name, destination, Usage::Http);
-            }
-            for rule in host.ai.iter_mut().flat_map(|ai| &mut ai.rules) {
-                pin_rule(rule);
-            }
+        for http in listener.http_mut() {
+            let hosts = last.hosts(&http.name);
+            hosts.carry(&mut http.virtual_hosts, |host, before| {
+                pin_host(host, before, &mut names);
+            });
         }
         let streams = listener.streams_mut();
         for (name, destination) in streams.flat_map(ir::StreamRoute::destinations_mut) {
@@ -45,11 +76,18 @@ pub fn pin_clusters(gateway: &mut ir::Gateway) {
     }
 }
 
-/// The gateway with pinned clusters.
-pub(crate) fn pinned(gateway: Arc<ir::Gateway>) -> Arc<ir::Gateway> {
-    let mut gateway = Arc::unwrap_or_clone(gateway);
-    pin_clusters(&mut gateway);
-    Arc::new(gateway)
+fn pin_host(host: &mut ir::VirtualHost, before: Pair<'_, ir::VirtualHost>, names: &mut Names) {
+    let routes = before.map(|it| it.routes.as_slice());
+    let routes = Pairs::new(routes, |route: &ir::HttpRoute| &route.name);
+    routes.carry(&mut host.routes, |route, _| {
+        for (name, destination) in route.destinations_mut() {
+            names.give(name, destination, Usage::Http);
+        }
+    });
+    let Some(ai) = &mut host.ai else { return };
+    let rules = before.map(|it| it.ai.as_ref().map_or([].as_slice(), |ai| &ai.rules));
+    let rules = Pairs::new(rules, |rule: &ir::AiRule| &rule.rule.id);
+    rules.carry(&mut ai.rules, |rule, _| pin_rule(rule));
 }
 
 /// Names of clusters of plain routes that were given already, by the name of the destination.

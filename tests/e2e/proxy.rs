@@ -226,12 +226,12 @@ fn listener(name: &str, port: u16, upstream: SocketAddr) -> ir::Listener {
     };
     let http = ir::HttpTraffic {
         name: name.clone(),
-        virtual_hosts: vec![ir::VirtualHost {
+        virtual_hosts: ir::Shared::list([ir::VirtualHost {
             name: format!("{name}/*"),
             hostname: ir::Hostname::Any,
-            routes: vec![route],
+            routes: ir::Shared::list([route]),
             ai: None,
-        }],
+        }]),
         misdirected: Vec::new(),
     };
     ir::Listener {

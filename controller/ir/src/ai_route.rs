@@ -8,20 +8,20 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use tollgate_bundle::{Bundle, Rule, Scope};
 
-use crate::{Destination, Gateway, Listener, RateLimits, Retry, Timeouts, VirtualHost, rate_limit};
+use crate::{Destination, Gateway, Listener, RateLimits, Retry, Shared, Timeouts, rate_limit};
 
 /// LLM traffic of one virtual host.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AiScope {
     /// In order of precedence: the first that matches wins.
-    pub rules: Vec<AiRule>,
+    pub rules: Vec<Shared<AiRule>>,
 }
 
 /// One way to serve a set of models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AiRule {
     /// What the engine is told.
-    pub rule: Rule,
+    pub rule: Shared<Rule>,
     /// Where each of `rule.backends` is, in the same order. `None` stands beside a backend whose
     /// `invalid` says why.
     pub destinations: Vec<Option<Destination>>,
@@ -73,7 +73,7 @@ impl Gateway {
                 self.listeners
                     .iter()
                     .flat_map(Listener::virtual_hosts)
-                    .flat_map(VirtualHost::rate_limits),
+                    .flat_map(|host| host.rate_limits()),
             ),
         }
     }

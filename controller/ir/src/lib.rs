@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod adopt;
 mod ai_route;
 mod bootstrap;
 mod destination;
@@ -46,6 +47,7 @@ pub use telemetry::{
     OpenTelemetryLogSink, Receiver, RequestId, Sampler, SpanNames, Tag, Telemetry, Tracer, Tracing,
 };
 pub use tls::{Certificate, ClientValidation, ClientValidationMode, DownstreamTls};
+pub use tollgate_bundle::Shared;
 
 /// Everything that all gateways of this controller shall do.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AiScope, DownstreamTls, HttpRoute, RateLimits, StreamRoute};
+use crate::{AiScope, DownstreamTls, HttpRoute, RateLimits, Shared, StreamRoute};
 
 /// One port of a Gateway; TCP and UDP ports of one number are two.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ pub struct HttpTraffic {
     /// Name of the route configuration: unique in the IR.
     pub name: String,
     /// Sorted by host name, most specific first; one entry for each host name.
-    pub virtual_hosts: Vec<VirtualHost>,
+    pub virtual_hosts: Vec<Shared<VirtualHost>>,
     /// Host names that other listeners of this port serve, so that a request for one has come
     /// over the wrong connection (421, RFC 9110 section 15.5.20). Sorted; none of them is in
     /// `virtual_hosts`.
@@ -90,7 +90,7 @@ pub struct VirtualHost {
     /// Host names that select it.
     pub hostname: Hostname,
     /// In order of precedence (Gateway API, HTTPRouteRule): the first that matches wins.
-    pub routes: Vec<HttpRoute>,
+    pub routes: Vec<Shared<HttpRoute>>,
     /// LLM traffic on this host. Its paths are tried before `routes`.
     pub ai: Option<AiScope>,
 }
@@ -162,7 +162,7 @@ impl Listener {
     }
 
     /// All host names of this port with what is served there.
-    pub fn virtual_hosts(&self) -> impl Iterator<Item = &VirtualHost> {
+    pub fn virtual_hosts(&self) -> impl Iterator<Item = &Shared<VirtualHost>> {
         self.http().flat_map(|http| &http.virtual_hosts)
     }
 }

@@ -9,7 +9,7 @@ use tollgate_ir as ir;
 use tollgate_kubernetes::apply::SeenFleets;
 use tollgate_kubernetes::watch::Snapshot;
 use tollgate_link::GatewayIdentity;
-use tollgate_translate::{FleetSpec, Options, Statuses, Translation, World, translate};
+use tollgate_translate::{FleetSpec, Memo, Options, Statuses, Translation, World, translate_again};
 
 use crate::problem::Problem;
 use crate::reconcile::Report;
@@ -40,18 +40,22 @@ impl Round {
     /// # Errors
     /// When the translation panicked.
     pub(super) async fn work_out(
+        memo: &mut Memo,
         snapshot: &Snapshot,
         seen: Arc<SeenFleets>,
         options: &Options,
     ) -> anyhow::Result<Self> {
         let world = Arc::clone(&snapshot.world);
         let options = options.clone();
-        tokio::task::spawn_blocking(move || Self::of(&world, &seen, &options))
-            .await
-            .context("the translation of a snapshot has panicked")
+        let mut known = std::mem::take(memo);
+        let work = move || (Self::of(&mut known, &world, &seen, &options), known);
+        let worked_out = tokio::task::spawn_blocking(work).await;
+        let (round, known) = worked_out.context("the translation of a snapshot has panicked")?;
+        *memo = known;
+        Ok(round)
     }
 
-    fn of(world: &World, seen: &SeenFleets, options: &Options) -> Self {
+    fn of(memo: &mut Memo, world: &World, seen: &SeenFleets, options: &Options) -> Self {
         let mut world = world.clone();
         for (name, state) in seen {
             let mut state = state.clone();
@@ -63,7 +67,7 @@ impl Round {
             ir,
             statuses,
             fleets,
-        } = translate(&world, options);
+        } = translate_again(memo, &world, options);
         let mut gateways = ir.gateways;
         let mut problems = Vec::new();
         let mut served = Vec::with_capacity(fleets.len());
@@ -84,7 +88,7 @@ impl Round {
         }
         let statuses = Arc::new(statuses);
         let report = Report {
-            objects: statuses.iter().count(),
+            objects: statuses.len(),
             statuses: Arc::clone(&statuses),
             problems,
         };

@@ -11,7 +11,7 @@ use tollgate_crds::Duration;
 use tollgate_crds::envoy_ai_gateway::{
     AIGatewayRoute, AIGatewayRouteSpec, BackendRef, RouteRule, RuleTimeouts,
 };
-use tollgate_ir as ir;
+use tollgate_ir::{self as ir, Shared};
 
 pub(crate) use security_policy::SecurityPolicies;
 pub(crate) use service_backend::{KIND as SERVICE_BACKEND_KIND, report as report_service_backends};
@@ -33,20 +33,8 @@ pub(crate) const KIND: (&str, &str) = (groups::ENVOY_AI_GATEWAY, "AIGatewayRoute
 /// Time for a whole answer where a rule names none, in milliseconds (upstream's default).
 const REQUEST_MS_DEFAULT: u64 = 60_000;
 
-/// The routes, not yet attached.
-pub(crate) fn drafts(
-    world: &World,
-    policies: &SecurityPolicies,
-    gateways: &[GatewayDraft],
-) -> Vec<AiRouteDraft> {
-    world
-        .ai_gateway_routes
-        .values()
-        .map(|route| draft((world, policies), gateways, route))
-        .collect()
-}
-
-fn draft(
+/// A route, not yet attached.
+pub(crate) fn draft(
     context: (&World, &SecurityPolicies),
     gateways: &[GatewayDraft],
     route: &AIGatewayRoute,
@@ -60,7 +48,7 @@ fn draft(
     } = &route.spec;
     let mut draft = AiRouteDraft {
         source: RouteSource {
-            object: ObjectRef::namespaced(KIND.0, KIND.1, &name),
+            object: ObjectRef::namespaced(KIND.0, KIND.1, &name).into(),
             generation: route.metadata.generation,
             hostnames: hostnames(hosts),
             parents: parents(parent_refs, gateways, &name.namespace),
@@ -135,12 +123,12 @@ fn add_rule(
         .collect();
     draft.rules.push(AiRuleDraft {
         name: name.clone(),
-        rule: ir::AiRule {
+        rule: Shared::new(ir::AiRule {
             timeouts: build_timeouts(timeouts.as_ref(), *stream_idle_timeout),
             retry: retry_default(usable(&destinations)),
             rate_limits: None,
             cluster_prefix: None,
-            rule: Rule {
+            rule: Shared::new(Rule {
                 id,
                 route: route.to_string(),
                 namespace: route.namespace.clone(),
@@ -152,9 +140,9 @@ fn add_rule(
                 costs: Vec::new(),
                 output_tokens_min: OUTPUT_TOKENS_MIN,
                 models,
-            },
+            }),
             destinations,
-        },
+        }),
         service_backends: service_backends(route, backend_refs),
     });
 }

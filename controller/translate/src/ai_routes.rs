@@ -1,20 +1,27 @@
 //! AI routes of both groups: drafted, attached, held against budgets and placed, oldest first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tollgate_bundle::{Budget, Match, ValueMatch};
 use tollgate_crds::ParentReference;
-use tollgate_ir::{self as ir, Hostname};
+use tollgate_ir::{self as ir, Hostname, Shared};
 
+use crate::ai_route::SecurityPolicies;
 use crate::ai_rule::{by_precedence, refuse_backend};
 use crate::backend_traffic_policy::Effect;
 use crate::gateway::{GatewayDraft, Gateways};
-use crate::parent::{Attachment, RouteSource, attach, listener_mut, statuses as parent_statuses};
+use crate::memo::Known;
+use crate::parent::{
+    Attachment, RouteSource, attach, listener_mut, note_attached, statuses as parent_statuses,
+};
 use crate::quota_policy::Quotas;
 use crate::route_policies::RoutePolicies;
 use crate::sort::age_order;
-use crate::status::{ACCEPTED, Condition, PARTIALLY_INVALID, ParentRef, Problem, Statuses, reason};
+use crate::status::{
+    ACCEPTED, Condition, PARTIALLY_INVALID, ParentRef, Problem, Status, Statuses, reason,
+};
 use crate::{NamespacedName, Options, World, ai_route, compact_ai_route, token_budget};
 
 /// An AI route of either group before it is placed.
@@ -38,50 +45,105 @@ pub(crate) struct AiRouteDraft {
 pub(crate) struct AiRuleDraft {
     /// Its `name`, by which a policy may select it.
     pub(crate) name: Option<String>,
-    pub(crate) rule: ir::AiRule,
+    pub(crate) rule: Shared<ir::AiRule>,
     /// The AIServiceBackends behind the rule's backends, in their order; `None`, and what is
     /// beyond the end, is no such object.
     pub(crate) service_backends: Vec<Option<NamespacedName>>,
 }
 
-/// A draft and the listeners that take it.
+/// A draft and the listeners that take it, as far as neither depends on other routes.
 #[derive(Debug)]
 pub(crate) struct AttachedAiRoute {
     pub(crate) draft: AiRouteDraft,
     pub(crate) attachment: Attachment,
+    /// What it is told if no policy, budget or other route has a say; `None`: nothing.
+    told: Option<Shared<Status>>,
 }
 
-/// Places all AI routes; gives the definitions of their budgets, by id.
+/// What has turned out where a route was placed.
+#[derive(Debug, Default)]
+struct Placed {
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+/// Places all AI routes; gives the definitions of their budgets, by id. Those that are `known` are
+/// not worked out again.
 pub(crate) fn translate<'w>(
     (world, options): (&'w World, &Options),
+    known: &mut Known<AttachedAiRoute>,
     gateways: &mut Gateways,
     traffic: &mut RoutePolicies<'w>,
     statuses: &mut Statuses,
 ) -> BTreeMap<String, Budget> {
     let policies = ai_route::SecurityPolicies::new(world, statuses);
     ai_route::report_service_backends(world, &policies, statuses);
-    let mut drafts = compact_ai_route::drafts(world, options, gateways);
-    drafts.extend(ai_route::drafts(world, &policies, gateways));
-    // Stable: of equal ones the compact goes first.
-    drafts.sort_by(|a, b| age_order(&a.metadata, &b.metadata));
-    let mut routes: Vec<AttachedAiRoute> = drafts
-        .into_iter()
-        .map(|draft| AttachedAiRoute {
-            attachment: attach(gateways, (world, options), &draft.source),
-            draft,
-        })
-        .collect();
+    let routes = attached((world, options), &policies, known, gateways);
+    for route in &routes {
+        note_attached(gateways, &route.attachment, &route.draft.source.object);
+    }
     let mut budgets = token_budget::translate(world, gateways, &routes, statuses);
     let mut quotas = Quotas::new(world);
     let mut served = Served::default();
-    for route in &mut routes {
+    let mut all_told = Vec::new();
+    for route in &routes {
         let policies = (&budgets, &mut quotas, &mut *traffic);
-        place(gateways, route, policies, &mut served);
-        report(route, options, statuses);
+        let placed = place(gateways, route, policies, &mut served);
+        let told = match placed.is_empty() {
+            true => route.told.clone(),
+            false => status(route, options, &placed).map(Shared::new),
+        };
+        if let Some(told) = told {
+            all_told.push((route.draft.source.object.clone(), told));
+        }
     }
+    statuses.put_all(all_told);
     budgets.defined.extend(quotas.defined());
     quotas.report(world, statuses);
     budgets.defined
+}
+
+/// All routes, oldest first.
+fn attached(
+    (world, options): (&World, &Options),
+    policies: &SecurityPolicies,
+    known: &mut Known<AttachedAiRoute>,
+    gateways: &Gateways,
+) -> Vec<Arc<AttachedAiRoute>> {
+    let attach = |draft: AiRouteDraft| {
+        let mut route = AttachedAiRoute {
+            attachment: attach(gateways, (world, options), &draft.source),
+            draft,
+            told: None,
+        };
+        route.told = status(&route, options, &Placed::default()).map(Shared::new);
+        route
+    };
+    let compact = world.compact_ai_gateway_routes.shared();
+    let mut routes: Vec<Arc<AttachedAiRoute>> = compact
+        .map(|(name, route)| {
+            let shares_its_name = compact_ai_route::shares_its_name(world, name);
+            known.of(route, shares_its_name, || {
+                attach(compact_ai_route::draft((world, options), gateways, route))
+            })
+        })
+        .collect();
+    routes.extend(world.ai_gateway_routes.shared().map(|(_, route)| {
+        known.of(route, false, || {
+            attach(ai_route::draft((world, policies), gateways, route))
+        })
+    }));
+    // Stable: of equal ones the compact goes first.
+    routes.sort_by(|a, b| age_order(&a.draft.metadata, &b.draft.metadata));
+    routes
+}
+
+// === impl Placed ===
+
+impl Placed {
+    fn is_empty(&self) -> bool {
+        self.problems.is_empty() && self.warnings.is_empty()
+    }
 }
 
 /// What holds for the rules of routes.
@@ -91,35 +153,31 @@ type Policies<'a, 'w> = (
     &'a mut RoutePolicies<'w>,
 );
 
-fn place(
+fn place<'r>(
     gateways: &mut [GatewayDraft],
-    route: &mut AttachedAiRoute,
+    route: &'r AttachedAiRoute,
     (budgets, quotas, traffic): Policies<'_, '_>,
-    served: &mut Served,
-) {
-    let AiRouteDraft {
-        source,
-        rules,
-        problems,
-        warnings,
-        ..
-    } = &mut route.draft;
+    served: &mut Served<'r>,
+) -> Placed {
+    let AiRouteDraft { source, rules, .. } = &route.draft;
+    let mut told = Placed::default();
+    let Placed { problems, warnings } = &mut told;
     for place in &route.attachment.places {
         let mut placed = Vec::new();
-        for rule in rules.iter() {
+        for rule in rules {
             let mut held = rule.rule.clone();
             let at = (gateways as &[GatewayDraft], place.at);
             problems.extend(budgets.hold(&mut held, at, (source, rule)));
             problems.extend(quotas.hold(&mut held, rule));
             let name = rule.name.as_deref();
-            match traffic.apply_to_llm(at, (source, name), &held.rule.costs) {
+            match traffic.apply_to_llm(at, (source, name), &rule.rule.rule.costs) {
                 None => {}
                 Some((Effect::Limit(limits), kept)) => {
                     held.rule.kept_headers = kept;
                     held.rate_limits = Some(limits);
                 }
                 Some((Effect::Refuse(problem), _)) => {
-                    refuse(std::iter::once(&mut held), &problem.message);
+                    refuse(std::iter::once(&mut *held), &problem.message);
                     problems.push(problem);
                 }
             }
@@ -129,39 +187,40 @@ fn place(
             continue;
         };
         for hostname in &place.hostnames {
-            warnings.extend(served.add((listener.port, place.at.gateway), hostname, rules));
+            let scope = (place.at.gateway, listener.port, hostname);
+            warnings.extend(served.add(scope, rules));
             let host = listener.hosts.entry(hostname.clone()).or_default();
             host.ai
                 .get_or_insert_default()
                 .extend(placed.iter().cloned());
         }
     }
+    told
 }
 
 /// Which rule is the first with a match, on a host of a port of a Gateway: of equal matches only
 /// that one is ever used, and its rivals should know.
 #[derive(Debug, Default)]
-struct Served(BTreeMap<(usize, u16, String, String), String>);
+struct Served<'r>(HashMap<(usize, u16, &'r Hostname), HashMap<&'r Match, &'r str>>);
 
-impl Served {
-    fn add(
-        &mut self,
-        (port, gateway): (u16, usize),
-        hostname: &Hostname,
-        rules: &[AiRuleDraft],
-    ) -> Vec<Problem> {
+/// What a rule without matches has.
+static ANY: Match = Match {
+    model: None,
+    headers: Vec::new(),
+};
+
+impl<'r> Served<'r> {
+    fn add(&mut self, scope: (usize, u16, &'r Hostname), rules: &'r [AiRuleDraft]) -> Vec<Problem> {
         let mut warnings = Vec::new();
+        let served = self.0.entry(scope).or_default();
         for rule in rules.iter().map(|rule| &rule.rule.rule) {
-            let any = [Match::default()];
-            let matches = if rule.matches.is_empty() {
-                any.as_slice()
-            } else {
-                &rule.matches
+            let matches = match rule.matches.as_slice() {
+                [] => std::slice::from_ref(&ANY),
+                matches => matches,
             };
             for it in matches {
-                let key = (gateway, port, hostname.domain(), format!("{it:?}"));
-                let first = self.0.entry(key).or_insert_with(|| rule.id.clone());
-                if *first != rule.id {
+                let first = *served.entry(it).or_insert(&rule.id);
+                if first != rule.id {
                     let what = match &it.model {
                         Some(ValueMatch::Exact(model)) => format!("model {model}"),
                         Some(ValueMatch::Regex(models)) => format!("models {models}"),
@@ -181,11 +240,12 @@ impl Served {
 
 /// The conditions of the whole route and those towards each parent: whoever reads only the
 /// former (as Envoy AI Gateway's users do) sees whether any Gateway serves it.
-fn report(route: &AttachedAiRoute, options: &Options, statuses: &mut Statuses) {
+fn status(route: &AttachedAiRoute, options: &Options, placed: &Placed) -> Option<Status> {
     let draft = &route.draft;
     let generation = draft.source.generation;
     let mut further = vec![Condition::resolved_refs(&draft.ref_problems, generation)];
-    if let Some(problem) = Problem::join(&draft.problems) {
+    let problems = [draft.problems.as_slice(), &placed.problems].concat();
+    if let Some(problem) = Problem::join(&problems) {
         let (reason, message) = (problem.reason, problem.message);
         further.push(Condition::holds(
             PARTIALLY_INVALID,
@@ -194,7 +254,8 @@ fn report(route: &AttachedAiRoute, options: &Options, statuses: &mut Statuses) {
             generation,
         ));
     }
-    further.extend(Condition::warning(&draft.warnings, generation));
+    let warnings = [draft.warnings.as_slice(), &placed.warnings].concat();
+    further.extend(Condition::warning(&warnings, generation));
     let message = "at least one listener takes the route";
     let accepted = Condition::holds(ACCEPTED, reason::ACCEPTED, message, generation);
     let parents = parent_statuses(
@@ -225,11 +286,13 @@ fn report(route: &AttachedAiRoute, options: &Options, statuses: &mut Statuses) {
         )
     } else {
         // Every parent belongs to another controller.
-        return;
+        return None;
     };
-    let status = statuses.entry(draft.source.object.clone());
-    status.conditions = std::iter::once(accepted).chain(further).collect();
-    status.parents = parents;
+    Some(Status {
+        conditions: std::iter::once(accepted).chain(further).collect(),
+        parents,
+        ..Status::default()
+    })
 }
 
 /// Host names of a route.

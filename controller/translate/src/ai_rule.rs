@@ -1,7 +1,7 @@
 //! AI rules: their order within a scope, and what holds for every one of them.
 
 use tollgate_bundle::{Api, Backend, Credential, Match, ValueMatch};
-use tollgate_ir as ir;
+use tollgate_ir::{self as ir, Shared};
 
 use crate::names;
 use crate::status::Problem;
@@ -52,7 +52,12 @@ impl AiPrecedence {
 /// A rule once for each precedence that its matches have, so that whole rules can be sorted.
 /// Nearly always that is once; further parts have ids of their own (`ns/name/0~1`) and list no
 /// models again.
-pub(crate) fn by_precedence(rule: &ir::AiRule) -> Vec<(AiPrecedence, ir::AiRule)> {
+pub(crate) fn by_precedence(rule: &Shared<ir::AiRule>) -> Vec<(AiPrecedence, Shared<ir::AiRule>)> {
+    let mut all = rule.rule.matches.iter().map(AiPrecedence::of);
+    let first = all.next().unwrap_or(AiPrecedence::of(&Match::default()));
+    if all.all(|it| it == first) {
+        return vec![(first, rule.clone())];
+    }
     let mut groups: Vec<(AiPrecedence, Vec<Match>)> = Vec::new();
     for matches in &rule.rule.matches {
         let precedence = AiPrecedence::of(matches);
@@ -60,12 +65,6 @@ pub(crate) fn by_precedence(rule: &ir::AiRule) -> Vec<(AiPrecedence, ir::AiRule)
             Some((_, group)) => group.push(matches.clone()),
             None => groups.push((precedence, vec![matches.clone()])),
         }
-    }
-    if groups.len() <= 1 {
-        let precedence = groups
-            .first()
-            .map_or_else(|| AiPrecedence::of(&Match::default()), |(it, _)| *it);
-        return vec![(precedence, rule.clone())];
     }
     groups
         .into_iter()

@@ -7,7 +7,7 @@ use tollgate_crds::envoy_gateway::CompactAIGatewayRoute;
 use tollgate_crds::envoy_gateway::compact_ai_gateway_route::{
     CompactAIGatewayRouteSpec, CompactBackend, CompactTimeouts, OutputTokens,
 };
-use tollgate_ir as ir;
+use tollgate_ir::{self as ir, Shared};
 
 use crate::ai_routes::{AiRouteDraft, AiRuleDraft, hostnames, parents, refuse};
 use crate::ai_rule::{
@@ -23,20 +23,8 @@ use crate::{NamespacedName, Options, World, groups, provider, secret, token_budg
 /// Group and kind, as references and grants name it.
 pub(crate) const KIND: (&str, &str) = (groups::ENVOY_GATEWAY, "AIGatewayRoute");
 
-/// The compact routes, not yet attached.
-pub(crate) fn drafts(
-    world: &World,
-    options: &Options,
-    gateways: &[GatewayDraft],
-) -> Vec<AiRouteDraft> {
-    world
-        .compact_ai_gateway_routes
-        .values()
-        .map(|route| draft((world, options), gateways, route))
-        .collect()
-}
-
-fn draft(
+/// A route, not yet attached. Of other routes [`shares_its_name`] alone has a part in it.
+pub(crate) fn draft(
     (world, options): (&World, &Options),
     gateways: &[GatewayDraft],
     route: &CompactAIGatewayRoute,
@@ -58,7 +46,7 @@ fn draft(
     }
     let mut draft = AiRouteDraft {
         source: RouteSource {
-            object: ObjectRef::namespaced(KIND.0, KIND.1, &name),
+            object: ObjectRef::namespaced(KIND.0, KIND.1, &name).into(),
             generation: route.metadata.generation,
             hostnames: hostnames(hosts),
             parents: parents(parent_refs, gateways, &name.namespace),
@@ -86,14 +74,14 @@ fn draft(
         };
         draft.rules.push(AiRuleDraft {
             name: None,
-            rule: ir::AiRule {
+            rule: Shared::new(ir::AiRule {
                 timeouts: build_timeouts(timeouts.as_ref(), retry.as_ref()),
                 retry: retry::build(retry.as_ref(), usable(&destinations)),
                 rate_limits: None,
                 cluster_prefix: None,
-                rule: Rule { backends, ..rule },
+                rule: Rule { backends, ..rule }.into(),
                 destinations,
-            },
+            }),
             service_backends: Vec::new(),
         });
     }
@@ -109,7 +97,7 @@ fn draft(
             }
             Err(problem) => {
                 refuse(
-                    draft.rules.iter_mut().map(|rule| &mut rule.rule),
+                    draft.rules.iter_mut().map(|rule| &mut *rule.rule),
                     &problem.message,
                 );
                 draft.problems.push(problem);
@@ -264,9 +252,14 @@ fn hold(draft: &mut AiRouteDraft, budget: Budget) {
     draft.budget = Some(budget);
 }
 
+/// Whether there is an AIGatewayRoute of the other kind of this name.
+pub(crate) fn shares_its_name(world: &World, name: &NamespacedName) -> bool {
+    world.ai_gateway_routes.contains_key(name)
+}
+
 /// Ids stay those of the plain form unless the other kind of AIGatewayRoute has the same name.
 fn id_prefix(world: &World, name: &NamespacedName) -> &'static str {
-    if world.ai_gateway_routes.contains_key(name) {
+    if shares_its_name(world, name) {
         "compact:"
     } else {
         ""

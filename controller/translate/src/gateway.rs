@@ -23,7 +23,7 @@ mod tls;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 
-use tollgate_ir::{self as ir, Hostname};
+use tollgate_ir::{self as ir, Hostname, Shared};
 
 pub(crate) use allowed::AllowedRoutes;
 pub(crate) use assemble::assemble;
@@ -110,7 +110,8 @@ pub(crate) struct ListenerDraft {
     pub(crate) certificate_names: BTreeSet<Hostname>,
     /// TLS that overlaps with that of another listener.
     pub(crate) overlap: Option<Problem>,
-    pub(crate) attached: BTreeSet<ObjectRef>,
+    /// Each once.
+    pub(crate) attached: Vec<Shared<ObjectRef>>,
     pub(crate) hosts: BTreeMap<Hostname, HostDraft>,
     /// What is below HTTP, by server name: of the oldest route that wants it.
     pub(crate) streams: BTreeMap<Hostname, StreamDraft>,
@@ -119,15 +120,15 @@ pub(crate) struct ListenerDraft {
 /// What is served on a host name.
 #[derive(Debug, Default)]
 pub(crate) struct HostDraft {
-    pub(crate) routes: Vec<(MatchPrecedence, ir::HttpRoute)>,
-    pub(crate) ai: Option<Vec<(AiPrecedence, ir::AiRule)>>,
+    pub(crate) routes: Vec<(MatchPrecedence, Shared<ir::HttpRoute>)>,
+    pub(crate) ai: Option<Vec<(AiPrecedence, Shared<ir::AiRule>)>>,
 }
 
 /// Where connections for a server name go.
 #[derive(Debug)]
 pub(crate) struct StreamDraft {
     /// Whose it is.
-    pub(crate) owner: ObjectRef,
+    pub(crate) owner: Shared<ObjectRef>,
     pub(crate) route: ir::StreamRoute,
 }
 

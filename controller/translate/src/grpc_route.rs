@@ -22,7 +22,7 @@ pub(crate) fn source(route: &k8s::GrpcRoute) -> RouteSource {
     let name = crate::world::key(&route.metadata);
     let hostnames = route.spec.hostnames.iter().flatten();
     RouteSource {
-        object: ObjectRef::namespaced(KIND.0, KIND.1, &name),
+        object: ObjectRef::namespaced(KIND.0, KIND.1, &name).into(),
         name,
         generation: route.metadata.generation,
         hostnames: hostnames.map(|name| Hostname::parse(Some(name))).collect(),

@@ -35,7 +35,7 @@ pub(crate) const KIND: (&str, &str) = (groups::GATEWAY_API, "HTTPRoute");
 pub(crate) fn source(route: &k8s::HttpRoute) -> RouteSource {
     let name = crate::world::key(&route.metadata);
     RouteSource {
-        object: ObjectRef::namespaced(KIND.0, KIND.1, &name),
+        object: ObjectRef::namespaced(KIND.0, KIND.1, &name).into(),
         name,
         generation: route.metadata.generation,
         hostnames: route

@@ -31,6 +31,7 @@ mod hostname;
 mod http_route;
 mod k8s;
 mod listener_set;
+mod memo;
 mod names;
 mod options;
 mod parent;
@@ -56,11 +57,12 @@ pub use fleet::{
     FleetAction, FleetAddress, FleetOwner, FleetPort, FleetScope, FleetSpec, FleetState, Transport,
     is_envoy_alone, json_merge, strategic_merge,
 };
+pub use memo::Memo;
 pub use names::NamespacedName;
 pub use options::{CONTROLLER_NAME, Cluster, FleetPlacement, Mode, Options, Standalone};
 pub use status::{ObjectRef, Status, Statuses};
 pub use token_budget::BrokenBudget;
-pub use translate::{Translation, translate};
+pub use translate::{Translation, translate, translate_again};
 pub use world::World;
 
 #[cfg(test)]

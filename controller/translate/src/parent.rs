@@ -4,7 +4,7 @@
 
 mod refusal;
 
-use tollgate_ir::Hostname;
+use tollgate_ir::{Hostname, Shared};
 
 use crate::gateway::{GatewayDraft, Gateways, ListenerDraft, ListenerIndex};
 use crate::hostname::intersections;
@@ -14,7 +14,7 @@ use crate::{NamespacedName, Options, World, groups, listener_set};
 /// A route as far as attaching goes.
 #[derive(Debug)]
 pub(crate) struct RouteSource {
-    pub(crate) object: ObjectRef,
+    pub(crate) object: Shared<ObjectRef>,
     pub(crate) name: NamespacedName,
     pub(crate) generation: Option<i64>,
     pub(crate) hostnames: Vec<Hostname>,
@@ -63,7 +63,7 @@ pub(crate) struct Place {
 }
 
 /// What became of a route's references to its parents.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Attachment {
     /// Where it is served; a listener may be there twice.
     pub(crate) places: Vec<Place>,
@@ -71,9 +71,10 @@ pub(crate) struct Attachment {
     pub(crate) parents: Vec<(ParentRef, Result<(), Problem>)>,
 }
 
-/// Attaches a route to the parents it names; parents that are not ours are passed over.
+/// Finds the parents that a route names; parents that are not ours are passed over. What comes of it
+/// does not depend on other routes.
 pub(crate) fn attach(
-    gateways: &mut Gateways,
+    gateways: &Gateways,
     (world, options): (&World, &Options),
     route: &RouteSource,
 ) -> Attachment {
@@ -88,11 +89,6 @@ pub(crate) fn attach(
             }
         };
         let outcome = outcome.map(|places| {
-            for place in &places {
-                if let Some(listener) = listener_mut(gateways, place.at) {
-                    listener.attached.insert(route.object.clone());
-                }
-            }
             let parent = attachment.parents.len();
             attachment
                 .places
@@ -103,12 +99,21 @@ pub(crate) fn attach(
     attachment
 }
 
-/// Takes a route that is not accepted out of the count of its listeners (Gateway API,
-/// ListenerStatus.attachedRoutes).
-pub(crate) fn detach(gateways: &mut Gateways, attachment: &Attachment, route: &ObjectRef) {
-    for place in &attachment.places {
+/// Notes at its listeners that a route is attached; one that is not accepted is not (Gateway API,
+/// ListenerStatus.attachedRoutes). To be called once for a route.
+pub(crate) fn note_attached(
+    gateways: &mut [GatewayDraft],
+    attachment: &Attachment,
+    route: &Shared<ObjectRef>,
+) {
+    let places = &attachment.places;
+    for (index, place) in places.iter().enumerate() {
+        // A listener may be there twice.
+        if places.iter().take(index).any(|it| it.at == place.at) {
+            continue;
+        }
         if let Some(listener) = listener_mut(gateways, place.at) {
-            listener.attached.remove(route);
+            listener.attached.push(route.clone());
         }
     }
 }

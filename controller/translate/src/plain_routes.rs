@@ -5,25 +5,40 @@
 
 mod hosts;
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use tollgate_ir::Hostname;
+use tollgate_ir::{Hostname, Shared};
 
 use crate::gateway::Gateways;
-use crate::http_route::RouteType;
+use crate::http_route::{RouteDraft, RouteType};
+use crate::memo::Known;
 use crate::parent::{
-    Attachment, RouteSource, attach, detach, listener_mut, statuses as parent_statuses,
+    Attachment, RouteSource, attach, listener_mut, note_attached, statuses as parent_statuses,
 };
 use crate::route_policies::RoutePolicies;
 use crate::sort::age_order;
-use crate::status::{ConditionStatus, Problem, Statuses, reason};
+use crate::status::{Problem, Status, Statuses, reason};
 use crate::{NamespacedName, Options, World, grpc_route, http_route, k8s};
 use hosts::Hosts;
 
 /// A route of either kind.
 #[derive(Clone, Copy)]
 enum Route<'a> {
-    Http(&'a k8s::HttpRoute),
-    Grpc(&'a k8s::GrpcRoute),
+    Http(&'a Arc<k8s::HttpRoute>),
+    Grpc(&'a Arc<k8s::GrpcRoute>),
+}
+
+/// A route as far as it does not depend on others, nor on policies.
+#[derive(Debug)]
+pub(crate) struct PreparedRoute {
+    route_type: RouteType,
+    source: RouteSource,
+    attachment: Attachment,
+    draft: RouteDraft,
+    /// What it is told if it is placed like that.
+    told: Shared<Status>,
 }
 
 // === impl Route ===
@@ -35,89 +50,143 @@ impl<'a> Route<'a> {
             Self::Grpc(route) => &route.metadata,
         }
     }
+
+    fn prepare(self, context: (&World, &Options), gateways: &Gateways) -> PreparedRoute {
+        let (route_type, source) = match self {
+            Self::Http(route) => (RouteType::Http, http_route::source(route)),
+            Self::Grpc(route) => (RouteType::Grpc, grpc_route::source(route)),
+        };
+        let attachment = attach(gateways, context, &source);
+        let draft = match self {
+            // Another controller's.
+            _ if attachment.parents.is_empty() => RouteDraft::new(route_type),
+            Self::Http(route) => http_route::draft(context, &source.name, route),
+            Self::Grpc(route) => grpc_route::draft(context, &source.name, route),
+        };
+        let mut prepared = PreparedRoute {
+            route_type,
+            source,
+            attachment,
+            draft,
+            told: Shared::default(),
+        };
+        prepared.told = prepared.status(&prepared.attachment, context.1, &[]).into();
+        prepared
+    }
 }
 
-/// Places all routes of both kinds.
+// === impl PreparedRoute ===
+
+impl PreparedRoute {
+    fn status(&self, attachment: &Attachment, options: &Options, placed: &[Problem]) -> Status {
+        let generation = self.source.generation;
+        let (accepted, further) = self.draft.conditions(generation, placed);
+        Status {
+            parents: parent_statuses(attachment, options, generation, (&accepted, &further)),
+            ..Status::default()
+        }
+    }
+}
+
+/// Places all routes of both kinds. Those that are `known` are not worked out again.
 pub(crate) fn translate(
     context: (&World, &Options),
+    known: &mut Known<PreparedRoute>,
     gateways: &mut Gateways,
     policies: &mut RoutePolicies<'_>,
     statuses: &mut Statuses,
 ) {
-    let mut hosts = Hosts::default();
-    for route in by_age(context.0) {
-        let (route_type, source) = match route {
-            Route::Http(route) => (RouteType::Http, http_route::source(route)),
-            Route::Grpc(route) => (RouteType::Grpc, grpc_route::source(route)),
+    let (world, options) = context;
+    // Nobody yields where there is one kind.
+    let mut hosts =
+        (!world.http_routes.is_empty() && !world.grpc_routes.is_empty()).then(Hosts::default);
+    let mut all_told = Vec::new();
+    for route in by_age(world) {
+        let prepare = || route.prepare(context, gateways);
+        let prepared = match route {
+            Route::Http(object) => known.of(object, false, prepare),
+            Route::Grpc(object) => known.of(object, false, prepare),
         };
-        let mut attachment = attach(gateways, context, &source);
-        yield_hosts(gateways, &mut attachment, (route_type, &source), &mut hosts);
-        if attachment.parents.is_empty() {
+        if prepared.attachment.parents.is_empty() {
             continue;
         }
-        let mut draft = match route {
-            Route::Http(route) => http_route::draft(context, &source.name, route),
-            Route::Grpc(route) => grpc_route::draft(context, &source.name, route),
+        let attachment = match &mut hosts {
+            Some(hosts) => yield_hosts(&prepared, hosts),
+            None => Cow::Borrowed(&prepared.attachment),
         };
-        for place in &attachment.places {
-            let routes = draft.governed(policies, (gateways, place.at), &source);
-            let Some(listener) = listener_mut(gateways, place.at) else {
-                continue;
-            };
-            for hostname in &place.hostnames {
-                let host = listener.hosts.entry(hostname.clone()).or_default();
-                host.routes.extend(routes.iter().cloned());
-            }
+        let warnings = place(gateways, (&prepared, &attachment), policies);
+        if prepared.draft.is_accepted() {
+            note_attached(gateways, &attachment, &prepared.source.object);
         }
-        let (accepted, further) = draft.conditions(source.generation);
-        if accepted.status == ConditionStatus::False {
-            detach(gateways, &attachment, &source.object);
-        }
-        statuses.entry(source.object).parents = parent_statuses(
-            &attachment,
-            context.1,
-            source.generation,
-            (&accepted, &further),
-        );
+        let told = match (&attachment, warnings.as_slice()) {
+            (Cow::Borrowed(_), []) => prepared.told.clone(),
+            (_, warnings) => prepared.status(&attachment, options, warnings).into(),
+        };
+        all_told.push((prepared.source.object.clone(), told));
     }
+    statuses.put_all(all_told);
 }
 
 fn by_age(world: &World) -> Vec<Route<'_>> {
-    let http = world.http_routes.values().map(Route::Http);
-    let grpc = world.grpc_routes.values().map(Route::Grpc);
+    let http = world.http_routes.shared().map(|(_, it)| Route::Http(it));
+    let grpc = world.grpc_routes.shared().map(|(_, it)| Route::Grpc(it));
     let mut routes: Vec<Route<'_>> = http.chain(grpc).collect();
     // Stable: of equal ones the HTTPRoute goes first.
     routes.sort_by(|a, b| age_order(a.metadata(), b.metadata()));
     routes
 }
 
-/// Takes a route from listeners where its host names are those of routes of the other kind.
-fn yield_hosts(
+/// Puts a route on its listeners, under the policies that hold there; what is to be said of that.
+fn place(
     gateways: &mut Gateways,
-    attachment: &mut Attachment,
-    (route_type, source): (RouteType, &RouteSource),
-    hosts: &mut Hosts,
-) {
-    let mut refused: Vec<(usize, Problem)> = Vec::new();
-    let mut left = Vec::new();
-    attachment.places.retain(|place| {
-        let Some((hostname, rival)) = hosts.rival(place.at, route_type, &place.hostnames) else {
-            return true;
-        };
-        let message = conflict(&hostname, (route_type, rival));
-        refused.push((place.parent, Problem::new(reason::CONFLICTED, message)));
-        left.push(place.at);
-        false
-    });
+    (route, attachment): (&PreparedRoute, &Attachment),
+    policies: &mut RoutePolicies<'_>,
+) -> Vec<Problem> {
+    let mut warnings = Vec::new();
     for place in &attachment.places {
-        hosts.claim(place.at, (route_type, &source.name), &place.hostnames);
-    }
-    left.retain(|at| attachment.places.iter().all(|place| place.at != *at));
-    for at in left {
-        if let Some(listener) = listener_mut(gateways, at) {
-            listener.attached.remove(&source.object);
+        let at = (&**gateways, place.at);
+        let routes = route
+            .draft
+            .governed(policies, at, &route.source, &mut warnings);
+        let Some(listener) = listener_mut(gateways, place.at) else {
+            continue;
+        };
+        for hostname in &place.hostnames {
+            let host = listener.hosts.entry(hostname.clone()).or_default();
+            host.routes.extend(routes.iter().cloned());
         }
     }
+    warnings
+}
+
+/// Takes a route from listeners where its host names are those of routes of the other kind.
+fn yield_hosts<'a>(route: &'a PreparedRoute, hosts: &mut Hosts) -> Cow<'a, Attachment> {
+    let PreparedRoute {
+        route_type,
+        source,
+        attachment: wanted,
+        ..
+    } = route;
+    let mut refused: Vec<(usize, Problem)> = Vec::new();
+    let mut places = wanted.places.clone();
+    places.retain(|place| {
+        let Some((hostname, rival)) = hosts.rival(place.at, *route_type, &place.hostnames) else {
+            return true;
+        };
+        let message = conflict(&hostname, (*route_type, rival));
+        refused.push((place.parent, Problem::new(reason::CONFLICTED, message)));
+        false
+    });
+    for place in &places {
+        hosts.claim(place.at, (*route_type, &source.name), &place.hostnames);
+    }
+    if refused.is_empty() {
+        return Cow::Borrowed(wanted);
+    }
+    let mut attachment = Attachment {
+        places,
+        parents: wanted.parents.clone(),
+    };
     for (parent, problem) in refused {
         let serves = attachment.places.iter().any(|place| place.parent == parent);
         if let Some((_, outcome @ Ok(()))) = attachment.parents.get_mut(parent)
@@ -126,6 +195,7 @@ fn yield_hosts(
             *outcome = Err(problem);
         }
     }
+    Cow::Owned(attachment)
 }
 
 fn conflict(hostname: &Hostname, (route_type, rival): (RouteType, &NamespacedName)) -> String {

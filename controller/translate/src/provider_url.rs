@@ -9,6 +9,7 @@ use tollgate_crds::envoy_gateway::{
 };
 use tollgate_ir as ir;
 
+use crate::world::Lookups;
 use crate::{BaseUrl, Options, World};
 
 /// The snapshot with every Backend whose name has an address of its own sent there. A path in
@@ -28,7 +29,9 @@ pub(crate) fn redirect_backends<'w>(world: &'w World, options: &Options) -> Cow<
         })
         .collect();
     for (name, url) in told {
-        if let Some(backend) = world.to_mut().backends.get_mut(&name) {
+        let world = world.to_mut();
+        world.lookups = Lookups::default();
+        if let Some(backend) = world.backends.get_mut(&name) {
             backend.spec = spec(url);
         }
     }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tollgate_bundle::{Backend, Budget, Rule, ValueMatch};
 use tollgate_crds::envoy_ai_gateway::QuotaPolicy;
-use tollgate_ir as ir;
+use tollgate_ir::{self as ir, Shared};
 
 use crate::ai_routes::AiRuleDraft;
 use crate::ai_rule::refuse_backend;
@@ -97,7 +97,11 @@ impl<'a> Quotas<'a> {
     }
 
     /// Holds the backends of a rule; says which refuse because their quota cannot be enforced.
-    pub(crate) fn hold(&mut self, rule: &mut ir::AiRule, draft: &AiRuleDraft) -> Vec<Problem> {
+    pub(crate) fn hold(
+        &mut self,
+        rule: &mut Shared<ir::AiRule>,
+        draft: &AiRuleDraft,
+    ) -> Vec<Problem> {
         let mut refusals = Vec::new();
         for policy in &mut self.policies {
             for (position, backend) in draft.service_backends.iter().enumerate() {
@@ -122,7 +126,7 @@ impl<'a> Quotas<'a> {
 
 impl Policy<'_> {
     fn hold(&mut self, rule: &mut ir::AiRule, position: usize) -> Option<Problem> {
-        let contract = &mut rule.rule;
+        let contract: &mut Rule = &mut rule.rule;
         let asked = |model: &str| asked(contract, position, model);
         let buckets = match &self.buckets {
             Ok(buckets) => buckets,

@@ -11,14 +11,16 @@ mod trouble;
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
+use tollgate_ir::Shared;
 
 pub use object_ref::ObjectRef;
 
 use crate::FleetAddress;
 
-/// The statuses of all objects that translation has looked at.
+/// The statuses of all objects that translation has looked at. What one translation says as the last
+/// did is shared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Statuses(BTreeMap<ObjectRef, Status>);
+pub struct Statuses(BTreeMap<Shared<ObjectRef>, Shared<Status>>);
 
 /// The status of one object. Which parts are used depends on its kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -165,12 +167,48 @@ pub(crate) struct Problem {
 impl Statuses {
     /// The status of an object; `None` if translation had nothing to say about it.
     pub fn of(&self, object: &ObjectRef) -> Option<&Status> {
-        self.0.get(object)
+        self.0.get(object).map(|status| &**status)
     }
 
     /// All statuses, sorted by object.
     pub fn iter(&self) -> impl Iterator<Item = (&ObjectRef, &Status)> {
-        self.0.iter()
+        let all = self.0.iter();
+        all.map(|(object, status)| (&**object, &**status))
+    }
+
+    /// How many objects have one.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether none has.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The objects of which these say nothing and `before` did; sorted.
+    pub fn gone_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a ObjectRef> {
+        let mut left = self.0.keys().peekable();
+        let gone = before.0.keys().filter(move |object| {
+            while left.next_if(|it| it < object).is_some() {}
+            left.peek() != Some(object)
+        });
+        gone.map(|object| &**object)
+    }
+
+    /// The objects of which these say something else than `before`, or say something and `before`
+    /// nothing; sorted.
+    pub fn since<'a>(
+        &'a self,
+        before: &'a Self,
+    ) -> impl Iterator<Item = (&'a ObjectRef, &'a Status)> {
+        let mut old = before.0.iter().peekable();
+        let changed = self.0.iter().filter(move |(object, status)| {
+            while old.next_if(|(it, _)| it < object).is_some() {}
+            old.peek()
+                .is_none_or(|(it, before)| it != object || before != status)
+        });
+        changed.map(|(object, status)| (&**object, &**status))
     }
 
     /// Tells the object that a piece of the IR was made from that a proxy's Envoy refuses it. False
@@ -180,11 +218,16 @@ impl Statuses {
     }
 
     pub(crate) fn get_mut(&mut self, object: &ObjectRef) -> Option<&mut Status> {
-        self.0.get_mut(object)
+        self.0.get_mut(object).map(|status| &mut **status)
     }
 
-    pub(crate) fn entry(&mut self, object: ObjectRef) -> &mut Status {
-        self.0.entry(object).or_default()
+    pub(crate) fn entry(&mut self, object: impl Into<Shared<ObjectRef>>) -> &mut Status {
+        self.0.entry(object.into()).or_default()
+    }
+
+    /// Says these of their objects, and nothing else. Quick where they are sorted.
+    pub(crate) fn put_all(&mut self, told: Vec<(Shared<ObjectRef>, Shared<Status>)>) {
+        self.0.append(&mut told.into_iter().collect());
     }
 }
 
@@ -196,11 +239,7 @@ impl Serialize for Statuses {
             object: &'a ObjectRef,
             status: &'a Status,
         }
-        serializer.collect_seq(
-            self.0
-                .iter()
-                .map(|(object, status)| Entry { object, status }),
-        )
+        serializer.collect_seq(self.iter().map(|(object, status)| Entry { object, status }))
     }
 }
 

@@ -10,7 +10,7 @@ use tollgate_ir as ir;
 
 use crate::backend_ref::Usage;
 use crate::gateway::{Gateways, ListenerDraft, Protocol, StreamDraft, TlsEnd};
-use crate::parent::{Place, attach, listener_mut, statuses as parent_statuses};
+use crate::parent::{Place, attach, listener_mut, note_attached, statuses as parent_statuses};
 use crate::sort::age_order;
 use crate::status::{ACCEPTED, Condition, PARTIALLY_INVALID, Problem, Statuses, reason};
 use crate::{Options, World};
@@ -27,6 +27,7 @@ pub(crate) fn translate(
     sources.sort_by(|a, b| age_order(a.metadata, b.metadata));
     for source in sources {
         let attachment = attach(gateways, (world, options), &source.route);
+        note_attached(gateways, &attachment, &source.route.object);
         let mut outcome = Outcome {
             warnings: source.ignored.iter().cloned().collect(),
             ..Outcome::default()

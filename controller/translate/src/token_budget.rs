@@ -17,6 +17,7 @@ mod subject;
 mod target;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tollgate_bundle::Budget;
 use tollgate_crds::tollgate::TokenBudget;
@@ -54,14 +55,14 @@ struct Draft<'a> {
 struct Served<'a> {
     world: &'a World,
     gateways: &'a [GatewayDraft],
-    routes: &'a [AttachedAiRoute],
+    routes: &'a [Arc<AttachedAiRoute>],
 }
 
 /// Reads all TokenBudgets and tells each what it applies to; adds those written in routes.
 pub(crate) fn translate(
     world: &World,
     gateways: &[GatewayDraft],
-    routes: &[AttachedAiRoute],
+    routes: &[Arc<AttachedAiRoute>],
     statuses: &mut Statuses,
 ) -> Budgets {
     let served = Served {

@@ -7,8 +7,8 @@ use tollgate_bundle::{Budget, Consumer};
 use tollgate_ir::{Gateway, Ir, Listener};
 
 use crate::{
-    FleetSpec, Options, Statuses, World, ai_routes, backend, backend_tls_policy, consumer, fleet,
-    gateway, gateway_class, listener_set, plain_routes, provider_url,
+    FleetSpec, Memo, Options, Statuses, World, ai_routes, backend, backend_tls_policy, consumer,
+    fleet, gateway, gateway_class, listener_set, plain_routes, provider_url,
     route_policies::RoutePolicies, stream_route, token_budget,
 };
 
@@ -27,15 +27,25 @@ pub struct Translation {
 
 /// Translates a snapshot. Cannot fail: what is wrong with an object is in its status.
 pub fn translate(world: &World, options: &Options) -> Translation {
+    translate_again(&mut Memo::default(), world, options)
+}
+
+/// As [`translate`], with the same result: what has not changed since the last translation with this
+/// memo is not worked out again, and shared with what came of that.
+pub fn translate_again(memo: &mut Memo, world: &World, options: &Options) -> Translation {
     let world = &*provider_url::redirect_backends(world, options);
+    memo.begin(world, options);
     let mut statuses = Statuses::default();
     gateway_class::translate(world, options, &mut statuses);
     backend::report(world, &mut statuses);
     let consumers = consumer::translate(world, &mut statuses);
     let mut drafts = gateway::drafts(world, options);
     let mut policies = RoutePolicies::new(world, &drafts, options);
-    plain_routes::translate((world, options), &mut drafts, &mut policies, &mut statuses);
-    let budgets = ai_routes::translate((world, options), &mut drafts, &mut policies, &mut statuses);
+    let context = (world, options);
+    let known = &mut memo.plain;
+    plain_routes::translate(context, known, &mut drafts, &mut policies, &mut statuses);
+    let known = &mut memo.ai;
+    let budgets = ai_routes::translate(context, known, &mut drafts, &mut policies, &mut statuses);
     stream_route::translate((world, options), &mut drafts, &mut statuses);
     policies.report(options, &mut statuses);
     backend_tls_policy::report(world, &drafts, options, &mut statuses);
@@ -58,6 +68,7 @@ pub fn translate(world: &World, options: &Options) -> Translation {
     if options.cluster().is_some_and(|it| !it.shared_store) {
         token_budget::tell_that_the_store_is_missing(world, &mut statuses);
     }
+    memo.end(&mut gateways);
     Translation {
         ir: Ir { gateways },
         statuses,
@@ -81,13 +92,17 @@ fn build_gateway(
         .flat_map(|scope| &scope.rules);
     for rule in rules {
         let namespace = &rule.rule.namespace;
-        if let Some(list) = consumers.get(namespace) {
+        if !gateway.consumers.contains_key(namespace)
+            && let Some(list) = consumers.get(namespace)
+        {
             gateway.consumers.insert(namespace.clone(), list.clone());
         }
         let backends = rule.rule.backends.iter();
         let ids = backends.flat_map(|backend| &backend.budgets);
         for id in ids.chain(&rule.rule.budgets) {
-            if let Some(budget) = budgets.get(id) {
+            if !gateway.budgets.contains_key(id)
+                && let Some(budget) = budgets.get(id)
+            {
                 gateway.budgets.insert(id.clone(), budget.clone());
             }
         }

@@ -18,7 +18,7 @@ use tollgate_crds::tollgate::{Consumer, TokenBudget};
 use tollgate_crds::{DEFAULT_NAMESPACE, GATEWAY_API_GROUP, Object, SecretObject};
 use tollgate_crds::{envoy_ai_gateway, envoy_gateway, tollgate};
 
-use lookups::Lookups;
+pub(crate) use lookups::Lookups;
 
 use crate::{BrokenBudget, FleetState, NamespacedName, ObjectRef, k8s};
 
@@ -50,7 +50,7 @@ pub struct World {
     pub(crate) tcp_routes: Objects<k8s::TcpRoute>,
     pub(crate) udp_routes: Objects<k8s::UdpRoute>,
     pub(crate) listener_sets: Objects<k8s::ListenerSet>,
-    /// Emptied by every change of an object.
+    /// Emptied by every change of an object that is no route.
     pub(crate) lookups: Lookups,
     pub(crate) backend_tls_policies: Objects<k8s::BackendTlsPolicy>,
     pub(crate) http_routes: Objects<k8s::HttpRoute>,
@@ -75,7 +75,9 @@ impl World {
     pub fn replace(&mut self, object: Object) -> bool {
         let namespace = object.namespace().unwrap_or(DEFAULT_NAMESPACE);
         let name = NamespacedName::new(namespace, object.name());
-        self.lookups = Lookups::default();
+        if !is_route(&object) {
+            self.lookups = Lookups::default();
+        }
         match object {
             Object::Namespace(it) => self.namespaces.insert(name.name, *it),
             Object::Secret(it) => self.secrets.insert(name, it),
@@ -110,7 +112,9 @@ impl World {
     pub fn remove(&mut self, object: &ObjectRef) -> bool {
         let namespace = object.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
         let name = &NamespacedName::new(namespace, &object.name);
-        self.lookups = Lookups::default();
+        if !object.kind.ends_with("Route") {
+            self.lookups = Lookups::default();
+        }
         match (object.group.as_str(), object.kind.as_str()) {
             ("", "Namespace") => self.namespaces.remove(&name.name),
             ("", "Secret") => self.secrets.remove(name),
@@ -156,6 +160,65 @@ impl World {
 }
 
 impl World {
+    /// Whether everything but routes is the very same here and there.
+    pub(crate) fn has_surroundings_of(&self, other: &Self) -> bool {
+        let Self {
+            ai_gateway_routes: _,
+            ai_service_backends,
+            backend_security_policies,
+            backend_traffic_policies,
+            backends,
+            broken_budgets,
+            closed_namespaces,
+            compact_ai_gateway_routes: _,
+            config_maps,
+            consumers,
+            endpoint_slices,
+            envoy_proxies,
+            fleets_seen,
+            gateway_classes,
+            gateways,
+            grpc_routes: _,
+            // Worked out anew, and never by way of the memo.
+            tls_routes: _,
+            tcp_routes: _,
+            udp_routes: _,
+            listener_sets,
+            lookups: _,
+            backend_tls_policies,
+            http_routes: _,
+            namespaces,
+            quota_policies,
+            reference_grants,
+            secrets,
+            services,
+            token_budgets,
+            unenforced_policies,
+        } = self;
+        ai_service_backends.is_same(&other.ai_service_backends)
+            && backend_security_policies.is_same(&other.backend_security_policies)
+            && backend_traffic_policies.is_same(&other.backend_traffic_policies)
+            && backends.is_same(&other.backends)
+            && *broken_budgets == other.broken_budgets
+            && *closed_namespaces == other.closed_namespaces
+            && config_maps.is_same(&other.config_maps)
+            && consumers.is_same(&other.consumers)
+            && endpoint_slices.is_same(&other.endpoint_slices)
+            && envoy_proxies.is_same(&other.envoy_proxies)
+            && *fleets_seen == other.fleets_seen
+            && gateway_classes.is_same(&other.gateway_classes)
+            && gateways.is_same(&other.gateways)
+            && listener_sets.is_same(&other.listener_sets)
+            && backend_tls_policies.is_same(&other.backend_tls_policies)
+            && namespaces.is_same(&other.namespaces)
+            && quota_policies.is_same(&other.quota_policies)
+            && reference_grants.is_same(&other.reference_grants)
+            && secrets.is_same(&other.secrets)
+            && services.is_same(&other.services)
+            && token_budgets.is_same(&other.token_budgets)
+            && unenforced_policies.is_same(&other.unenforced_policies)
+    }
+
     /// Notes what is known of a fleet's objects, by the fleet's namespace and name (the label
     /// `app.kubernetes.io/instance`); `None`: there are none. Whether the snapshot is another now.
     pub fn note_fleet(&mut self, name: NamespacedName, state: Option<FleetState>) -> bool {
@@ -203,6 +266,20 @@ impl FromIterator<Object> for World {
         }
         world
     }
+}
+
+/// Whether nothing but other routes, and what is placed with them, depends on the object.
+fn is_route(object: &Object) -> bool {
+    matches!(
+        object,
+        Object::HttpRoute(_)
+            | Object::GrpcRoute(_)
+            | Object::TlsRoute(_)
+            | Object::TcpRoute(_)
+            | Object::UdpRoute(_)
+            | Object::AIGatewayRoute(_)
+            | Object::CompactAIGatewayRoute(_)
+    )
 }
 
 /// Name of a namespaced object; one without a namespace is in `default`.

@@ -81,10 +81,12 @@ fn size(snapshot: &Snapshot, known: &Snapshot) -> usize {
 
 /// So many routes, shared out to so many hosts. The one in the middle goes to this port.
 fn plain(routes: usize, hosts: usize, changed_port: u16) -> ir::Gateway {
-    let mut virtual_hosts: Vec<ir::VirtualHost> = (0..hosts).map(host).collect();
+    let mut virtual_hosts = ir::Shared::list((0..hosts).map(host));
     for index in 0..routes {
         let port = port_of(index, routes, changed_port);
-        virtual_hosts[index % hosts].routes.push(route(index, port));
+        virtual_hosts[index % hosts]
+            .routes
+            .push(route(index, port).into());
     }
     gateway(virtual_hosts)
 }
@@ -92,12 +94,13 @@ fn plain(routes: usize, hosts: usize, changed_port: u16) -> ir::Gateway {
 /// So many AI rules on one host.
 fn ai(rules: usize, changed_port: u16) -> ir::Gateway {
     let rules = (0..rules).map(|index| rule(index, port_of(index, rules, changed_port)));
-    gateway(vec![ir::VirtualHost {
+    let host = ir::VirtualHost {
         ai: Some(ir::AiScope {
-            rules: rules.collect(),
+            rules: ir::Shared::list(rules),
         }),
         ..host(0)
-    }])
+    };
+    gateway(vec![host.into()])
 }
 
 fn port_of(index: usize, count: usize, changed_port: u16) -> u16 {
@@ -108,7 +111,7 @@ fn port_of(index: usize, count: usize, changed_port: u16) -> u16 {
     }
 }
 
-fn gateway(virtual_hosts: Vec<ir::VirtualHost>) -> ir::Gateway {
+fn gateway(virtual_hosts: Vec<ir::Shared<ir::VirtualHost>>) -> ir::Gateway {
     ir::Gateway {
         listeners: vec![ir::Listener {
             name: "default/gateway/80".to_string(),
@@ -196,7 +199,7 @@ fn rule(index: usize, port: u16) -> ir::AiRule {
         }
     });
     ir::AiRule {
-        rule: bundle::Rule {
+        rule: ir::Shared::new(bundle::Rule {
             route: format!("team/route-{index:05}"),
             namespace: "team".to_string(),
             matches: Vec::new(),
@@ -208,7 +211,7 @@ fn rule(index: usize, port: u16) -> ir::AiRule {
             output_tokens_min: 1,
             models: Vec::new(),
             id,
-        },
+        }),
         destinations: [port, port + 1]
             .map(|port| Some(destination(index, port)))
             .into(),

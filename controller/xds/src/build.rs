@@ -123,7 +123,8 @@ fn assemble(gateway: &ir::Gateway, options: &BuildOptions, last: &Last<'_>) -> R
     let mut resources = Resources::default();
     let told = Telemetry::new(telemetry);
     for listener in listeners {
-        add_listener(&mut resources, (listener, &told), options, last);
+        let told = (&told, telemetry.detail.as_slice());
+        add_listener(&mut resources, (listener, told), options, last);
     }
     for cluster in telemetry::build_clusters(telemetry, options) {
         resources.add(cluster);
@@ -147,7 +148,7 @@ fn assemble(gateway: &ir::Gateway, options: &BuildOptions, last: &Last<'_>) -> R
 
 fn add_listener(
     resources: &mut Resources,
-    (listener, told): (&ir::Listener, &Telemetry),
+    (listener, (told, detail)): (&ir::Listener, (&Telemetry, &[ir::Detail])),
     options: &BuildOptions,
     last: &Last<'_>,
 ) {
@@ -158,10 +159,16 @@ fn add_listener(
     }
     let client_side = http_manager::client_side(listener);
     for http in listener.http() {
-        let routes = last.routes(client_side, http).unwrap_or_else(|| {
-            let built = virtual_host::build_route_configuration(client_side, http, options);
-            Arc::new(built)
-        });
+        let before = last.routes(client_side, http);
+        let routes = match before.filter(|(before, _)| *before == http) {
+            Some((_, same)) => Arc::clone(same),
+            None => {
+                let before = before.map(|(http, table)| (http, &**table));
+                let how = (detail, options);
+                let built = virtual_host::build_route_table(client_side, http, before, how);
+                Arc::new(built)
+            }
+        };
         resources.routes.insert(http.name.clone(), routes);
         for host in &http.virtual_hosts {
             add_backends(resources, host, options, last);
@@ -180,7 +187,7 @@ fn add_backends(
     options: &BuildOptions,
     last: &Last<'_>,
 ) {
-    for (name, destination) in host.routes.iter().flat_map(ir::HttpRoute::destinations) {
+    for (name, destination) in host.routes.iter().flat_map(|route| route.destinations()) {
         // Many routes may lead to one cluster.
         if resources.clusters.contains_key(name) {
             continue;

@@ -11,7 +11,7 @@ use envoy::core::{DataSource, data_source};
 use envoy::tls::{TlsCertificate, secret::Type};
 use envoy::{JsonError, Message, Name};
 
-use crate::Resources;
+use crate::{Resources, RouteTable};
 
 /// What stands in the place of a key.
 const REDACTED: &str = "*****";
@@ -32,7 +32,7 @@ pub fn resources_json(resources: &Resources) -> Result<Value, JsonError> {
     } = resources;
     Ok(json!({
         "listeners": by_name(listeners)?,
-        "routes": by_name(routes)?,
+        "routes": by_name(&messages(routes))?,
         "clusters": by_name(clusters)?,
         "endpoints": by_name(endpoints)?,
         "secrets": by_name(&without_keys(secrets))?,
@@ -67,6 +67,15 @@ fn without_key(secret: &Secret<envoy::tls::Secret>) -> envoy::tls::Secret {
         name: name.clone(),
         r#type: shown,
     }
+}
+
+fn messages(
+    routes: &BTreeMap<String, Arc<RouteTable>>,
+) -> BTreeMap<String, Arc<envoy::route::RouteConfiguration>> {
+    let messages = routes.iter();
+    messages
+        .map(|(name, table)| (name.clone(), Arc::new(table.message())))
+        .collect()
 }
 
 fn by_name<T: Message + Name>(resources: &BTreeMap<String, Arc<T>>) -> Result<Value, JsonError> {

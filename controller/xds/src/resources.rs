@@ -7,6 +7,8 @@ use std::sync::Arc;
 use tollgate_envoy as envoy;
 use tollgate_secret::Secret;
 
+use crate::RouteTable;
+
 /// All resources of one gateway, by name. Cheap to clone; where two share a resource, comparing
 /// them does not look into it.
 #[derive(Clone, Debug, Default)]
@@ -14,7 +16,7 @@ pub struct Resources {
     /// One for each port.
     pub listeners: BTreeMap<String, Arc<envoy::listener::Listener>>,
     /// One for each port with HTTP, and for each server name with HTTPS.
-    pub routes: BTreeMap<String, Arc<envoy::route::RouteConfiguration>>,
+    pub routes: BTreeMap<String, Arc<RouteTable>>,
     /// Backends, and services of our own.
     pub clusters: BTreeMap<String, Arc<envoy::cluster::Cluster>>,
     /// Endpoints of those clusters whose endpoints are all addresses.

@@ -13,7 +13,7 @@ use tollgate_secret::Secret;
 use envoy::well_known;
 use envoy::{Message, Name};
 
-use crate::Resources;
+use crate::{Resources, RouteTable};
 
 /// The kinds of resources, in the order in which changes are sent: what is referred to goes
 /// before what refers to it.
@@ -110,7 +110,7 @@ impl Snapshot {
             self.keep_all(ResourceType::Endpoint, endpoints),
             self.keep_secrets(secrets),
             self.keep_all(ResourceType::Listener, listeners),
-            self.keep_all(ResourceType::Route, routes),
+            self.keep_routes(routes),
         ]);
         let mut digest = Sha256::new();
         for (name, Kept { encoded, .. }) in resources.values().flatten() {
@@ -156,6 +156,28 @@ impl Snapshot {
             let kept = same.cloned().unwrap_or_else(|| Kept {
                 encoded: encode(resource.as_ref(), known),
                 source: Some(Arc::clone(resource) as _),
+            });
+            (name.clone(), kept)
+        });
+        (kind, kept.collect())
+    }
+
+    fn keep_routes(&self, routes: &BTreeMap<String, Arc<RouteTable>>) -> (ResourceType, Encoded) {
+        let kind = ResourceType::Route;
+        let kept = routes.iter().map(|(name, table)| {
+            let known = self.resources.get(&kind).and_then(|known| known.get(name));
+            let same = known.filter(|known| known.is_from(table));
+            let kept = same.cloned().unwrap_or_else(|| {
+                let version = hex(&table.digest());
+                let same = known.filter(|known| known.encoded.version == version);
+                let encode = || {
+                    let resource = table.pack();
+                    Arc::new(EncodedResource { version, resource })
+                };
+                Kept {
+                    encoded: same.map_or_else(encode, |same| Arc::clone(&same.encoded)),
+                    source: Some(Arc::clone(table) as _),
+                }
             });
             (name.clone(), kept)
         });

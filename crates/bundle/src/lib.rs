@@ -9,6 +9,7 @@ mod budget;
 mod consumer;
 mod rate_limit;
 mod route;
+mod shared;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,7 @@ pub use route::{
     Api, Backend, Credential, HeaderMatch, Match, ModelListing, RequestCost, Rule, Scope,
     ValueMatch,
 };
+pub use shared::Shared;
 
 /// Everything that one gateway's data plane needs to serve AI traffic. Immutable: a change is a
 /// whole new bundle.

@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 use tollgate_secret::Secret;
 
+use crate::Shared;
+
 /// The AI traffic of one virtual host of one listener.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     /// Rules in order of precedence: the first that matches serves the request.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<Shared<Rule>>,
 }
 
 /// One way to serve a set of models: who may answer, in which order, under which budgets.
@@ -52,7 +54,7 @@ pub struct RequestCost {
 }
 
 /// Conditions that must all hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Match {
     /// The `model` of the request; `None` matches any.
     pub model: Option<ValueMatch>,
@@ -61,7 +63,7 @@ pub struct Match {
 }
 
 /// One header condition; names are lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HeaderMatch {
     /// Lower-case header name.
     pub name: String,
@@ -70,7 +72,7 @@ pub struct HeaderMatch {
 }
 
 /// A condition on a string.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ValueMatch {
     /// Equal, byte for byte.
     Exact(String),

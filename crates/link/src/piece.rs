@@ -8,11 +8,12 @@ mod flat;
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::net::IpAddr;
 use tollgate_bundle::{Budget, Consumer};
 use tollgate_ir::{
-    AiRule, Bootstrap, DownstreamTls, Hostname, HttpRoute, HttpTraffic, StreamRoute, Telemetry,
+    AiRule, Bootstrap, DownstreamTls, Hostname, HttpRoute, HttpTraffic, Shared, StreamRoute,
+    Telemetry,
 };
 
 use crate::ProxySettings;
@@ -59,20 +60,21 @@ pub(crate) struct Key<'a> {
     pub(crate) name: Cow<'a, str>,
 }
 
-/// The content of a piece.
+/// The content of a piece. Of hosts, routes and rules there are thousands: what is larger and rarer is
+/// boxed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Piece<'a> {
-    Settings(Cow<'a, ProxySettings>),
-    Listener(ListenerHead<'a>),
-    Chain(ChainHead<'a>),
+    Settings(Box<Cow<'a, ProxySettings>>),
+    Listener(Box<ListenerHead<'a>>),
+    Chain(Box<ChainHead<'a>>),
     Host(HostHead<'a>),
-    Route(Cow<'a, HttpRoute>),
-    Rule(Cow<'a, AiRule>),
+    Route(Cow<'a, Shared<HttpRoute>>),
+    Rule(Cow<'a, Shared<AiRule>>),
     Namespace,
-    Consumer(Cow<'a, Consumer>),
-    Budget(Cow<'a, Budget>),
-    Telemetry(Cow<'a, Telemetry>),
-    Bootstrap(Cow<'a, Bootstrap>),
+    Consumer(Box<Cow<'a, Consumer>>),
+    Budget(Box<Cow<'a, Budget>>),
+    Telemetry(Box<Cow<'a, Telemetry>>),
+    Bootstrap(Box<Cow<'a, Bootstrap>>),
 }
 
 /// A `tollgate_ir::Listener` without what is served there.
@@ -142,6 +144,19 @@ pub(crate) enum AiTraffic {
 // === impl Piece ===
 
 impl Piece<'_> {
+    /// Whether both have one content; those that are shared are not looked into.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Host(own), Self::Host(other)) => {
+                own.ai == other.ai
+                    && is_same_text(&own.name, &other.name)
+                    && (std::ptr::eq(&*own.hostname, &*other.hostname)
+                        || own.hostname == other.hostname)
+            }
+            (own, other) => own == other,
+        }
+    }
+
     /// As it is written on the wire, secrets included.
     pub(crate) fn to_json(&self) -> serde_json::Result<Vec<u8>> {
         tollgate_secret::exposed(|| match self {
@@ -163,23 +178,46 @@ impl Piece<'_> {
     pub(crate) fn parse(kind: Kind, json: &[u8]) -> serde_json::Result<Option<Self>> {
         let piece = match kind {
             Kind::Unknown => return Ok(None),
-            Kind::Settings => Self::Settings(Cow::Owned(serde_json::from_slice(json)?)),
-            Kind::Listener => Self::Listener(serde_json::from_slice(json)?),
-            Kind::Chain => Self::Chain(serde_json::from_slice(json)?),
+            Kind::Settings => Self::Settings(owned(json)?),
+            Kind::Listener => Self::Listener(Box::new(serde_json::from_slice(json)?)),
+            Kind::Chain => Self::Chain(Box::new(serde_json::from_slice(json)?)),
             Kind::Host => Self::Host(serde_json::from_slice(json)?),
             Kind::Route => Self::Route(Cow::Owned(serde_json::from_slice(json)?)),
             Kind::Rule => Self::Rule(Cow::Owned(serde_json::from_slice(json)?)),
             Kind::Namespace => Self::Namespace,
-            Kind::Consumer => Self::Consumer(Cow::Owned(serde_json::from_slice(json)?)),
-            Kind::Budget => Self::Budget(Cow::Owned(serde_json::from_slice(json)?)),
-            Kind::Telemetry => Self::Telemetry(Cow::Owned(serde_json::from_slice(json)?)),
-            Kind::Bootstrap => Self::Bootstrap(Cow::Owned(serde_json::from_slice(json)?)),
+            Kind::Consumer => Self::Consumer(owned(json)?),
+            Kind::Budget => Self::Budget(owned(json)?),
+            Kind::Telemetry => Self::Telemetry(owned(json)?),
+            Kind::Bootstrap => Self::Bootstrap(owned(json)?),
         };
         Ok(Some(piece))
     }
 }
 
+fn owned<T: Clone + DeserializeOwned>(json: &[u8]) -> serde_json::Result<Box<Cow<'static, T>>> {
+    Ok(Box::new(Cow::Owned(serde_json::from_slice(json)?)))
+}
+
 // === impl Key ===
+
+impl Key<'_> {
+    /// As `==`, and quick where both are parts of one gateway.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && is_same_text(&self.name, &other.name)
+            && is_same_text(&self.scope, &other.scope)
+    }
+
+    /// What no other piece of a gateway may have in common with this one: contents refer to what
+    /// holds them by its name alone.
+    pub(crate) fn unique_name(&self) -> (Kind, &str, &str) {
+        match self.kind {
+            Kind::Listener | Kind::Chain => (Kind::Listener, "", &self.name),
+            Kind::Host => (Kind::Host, "", &self.name),
+            kind => (kind, &self.scope, &self.name),
+        }
+    }
+}
 
 impl std::fmt::Display for Key<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -205,6 +243,10 @@ impl<'a> From<&'a HttpTraffic> for HttpHead<'a> {
             misdirected: Cow::Borrowed(misdirected),
         }
     }
+}
+
+fn is_same_text(one: &str, other: &str) -> bool {
+    std::ptr::eq(one, other) || one == other
 }
 
 fn is_empty(hostnames: &[Hostname]) -> bool {

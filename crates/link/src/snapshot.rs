@@ -21,7 +21,9 @@ pub struct Snapshot {
     pub settings: Arc<ProxySettings>,
     version: Version,
     /// Of each piece in the order of the walk, so that a change costs only its own.
-    digests: Vec<PieceDigest>,
+    pub(crate) digests: Vec<PieceDigest>,
+    /// No two names had to be told apart.
+    pub(crate) has_unique_names: bool,
 }
 
 // === impl Snapshot ===
@@ -74,28 +76,37 @@ impl Snapshot {
         settings: ProxySettings,
     ) -> serde_json::Result<(Self, Update)> {
         let settings = Arc::new(settings);
+        if let Some(base) = base.filter(|it| it.has_unique_names) {
+            let old = Flat::listed(&base.gateway, &base.settings);
+            let new = Flat::listed(&gateway, &settings);
+            if let Some(changes) = update::near(&old, &new) {
+                let (version, digests, update) = written(Some(base), &changes)?;
+                drop(changes);
+                drop((old, new));
+                let snapshot = Self {
+                    gateway,
+                    settings,
+                    version,
+                    digests,
+                    has_unique_names: true,
+                };
+                return Ok((snapshot, update));
+            }
+        }
         let old = base.map(|it| Flat::new(&it.gateway, &it.settings));
         let old = old.unwrap_or_default();
         let new = Flat::new(&gateway, &settings);
         let changes = update::changes(&old, &new);
-        let mut update = to_update(&changes)?;
-        let mut written = update.set.iter().map(|it| piece_digest(&it.json));
-        let known = base.map(|it| it.digests.as_slice()).unwrap_or_default();
-        let digest = |kept: &Option<usize>| match kept {
-            Some(at) => known.get(*at).copied(),
-            None => written.next(),
-        };
-        let digests = changes.kept.iter().map(digest);
-        let digests: Vec<PieceDigest> = digests.map(Option::unwrap_or_default).collect();
-        let version = version_of(&new, &digests);
-        update.version = version.to_string();
-        update.base = base.map(|it| it.version.to_string()).unwrap_or_default();
+        let (version, digests, update) = written(base, &changes)?;
+        let has_unique_names = new.has_unique_names();
+        drop(changes);
         drop((old, new));
         let snapshot = Self {
             gateway,
             settings,
             version,
             digests,
+            has_unique_names,
         };
         Ok((snapshot, update))
     }
@@ -119,12 +130,18 @@ impl Snapshot {
                 have,
             });
         }
+        if let Some(near) = base.and_then(|it| it.patched(update, says)) {
+            return Ok(near);
+        }
         let flat = base.map(|it| Flat::new(&it.gateway, &it.settings));
         let flat = flat.unwrap_or_default();
         let known = base.map(|it| it.digests.as_slice()).unwrap_or_default();
         let known = digests_by_key(&flat, known, update);
         let pieces = update::changed(flat, update)?;
-        let (gateway, settings) = assemble(pieces)?;
+        let (mut gateway, settings) = assemble(pieces)?;
+        if let Some(base) = base {
+            gateway.adopt(&base.gateway);
+        }
         let flat = Flat::new(&gateway, &settings);
         // Where a piece has no digest the version fits nothing, so that a sender whose keys are
         // not those of its pieces is found out.
@@ -137,13 +154,73 @@ impl Snapshot {
             let result = version;
             return Err(ApplyError::OtherResult { result, says });
         }
+        let has_unique_names = flat.has_unique_names();
         Ok(Self {
             gateway: Arc::new(gateway),
             settings: Arc::new(settings),
             version,
             digests,
+            has_unique_names,
         })
     }
+
+    /// The same for a change of few routes, if this is one and leads to what it says.
+    fn patched(&self, update: &Update, says: Version) -> Option<Self> {
+        if !self.has_unique_names {
+            return None;
+        }
+        let gateway = update::patched(&self.gateway, update)?;
+        let old = Flat::listed(&self.gateway, &self.settings);
+        let new = Flat::listed(&gateway, &self.settings);
+        let changes = update::near(&old, &new)?;
+        let set = update.set.iter().filter_map(|it| {
+            let key = update::key(it.kind, &it.scope, &it.name).ok()?;
+            Some((key, piece_digest(&it.json)))
+        });
+        let set: HashMap<Key<'_>, PieceDigest> = set.collect();
+        let new_pieces = new.pieces().iter().zip(&changes.kept);
+        let digests: Option<Vec<PieceDigest>> = new_pieces
+            .map(|((key, _), kept)| {
+                let set: &HashMap<Key<'_>, PieceDigest> = &set;
+                match (set.get(key), kept) {
+                    (Some(digest), _) => Some(*digest),
+                    (None, Some(at)) => self.digests.get(*at).copied(),
+                    (None, None) => None,
+                }
+            })
+            .collect();
+        let digests = digests?;
+        let version = version_of(&new, &digests);
+        drop(changes);
+        drop((old, new));
+        (version == says).then(|| Self {
+            gateway: Arc::new(gateway),
+            settings: Arc::clone(&self.settings),
+            version,
+            digests,
+            has_unique_names: true,
+        })
+    }
+}
+
+/// What has changed, as it is sent, and what it leads to.
+fn written(
+    base: Option<&Snapshot>,
+    changes: &Changes<'_, '_>,
+) -> serde_json::Result<(Version, Vec<PieceDigest>, Update)> {
+    let mut update = to_update(changes)?;
+    let mut written = update.set.iter().map(|it| piece_digest(&it.json));
+    let known = base.map(|it| it.digests.as_slice()).unwrap_or_default();
+    let digest = |kept: &Option<usize>| match kept {
+        Some(at) => known.get(*at).copied(),
+        None => written.next(),
+    };
+    let digests = changes.kept.iter().map(digest);
+    let digests: Vec<PieceDigest> = digests.map(Option::unwrap_or_default).collect();
+    let version = version_of(changes.new, &digests);
+    update.version = version.to_string();
+    update.base = base.map(|it| it.version.to_string()).unwrap_or_default();
+    Ok((version, digests, update))
 }
 
 fn to_update(changes: &Changes<'_, '_>) -> serde_json::Result<Update> {

@@ -2,6 +2,7 @@
 
 mod changes;
 mod following;
+mod near;
 mod sample;
 mod size;
 mod slow;

@@ -3,6 +3,8 @@
 mod apply;
 mod compare;
 mod edit;
+mod near;
+mod patch;
 
 use std::{borrow::Cow, fmt};
 
@@ -13,6 +15,8 @@ use crate::piece::{Key, Kind};
 pub use apply::ApplyError;
 pub(crate) use apply::changed;
 pub(crate) use compare::{Changes, changes};
+pub(crate) use near::near;
+pub(crate) use patch::patched;
 
 /// A change, or a whole gateway: `base` says which.
 ///

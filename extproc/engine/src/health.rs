@@ -124,8 +124,11 @@ impl Health {
 
     /// Forgets backends that are no longer configured.
     pub fn retain<'a>(&self, backend_ids: impl Iterator<Item = &'a str>) {
-        let known: std::collections::HashSet<&str> = backend_ids.collect();
         let mut backends = self.backends.lock();
+        if backends.is_empty() {
+            return;
+        }
+        let known: std::collections::HashSet<&str> = backend_ids.collect();
         backends.retain(|id, _| known.contains(id.as_str()));
         self.troubled.store(backends.len(), Ordering::Relaxed);
     }

@@ -3,12 +3,12 @@
 mod matcher;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
 use sha2::{Digest, Sha256};
-use tollgate_bundle::{Bundle, Rule};
+use tollgate_bundle::{Budget, Bundle, Rule, Shared};
 
 use crate::{
     caller::{Caller, Identity},
@@ -23,12 +23,21 @@ pub struct RouteTable {
     /// Who a key belongs to, by the SHA-256 of the key: a lookup compares no key byte by byte.
     /// The same key may stand in several namespaces.
     keys: HashMap<[u8; 32], Vec<Arc<Identity>>>,
+    with: CompiledWith,
+}
+
+/// What the rules were compiled with.
+#[derive(Debug, Default, PartialEq)]
+struct CompiledWith {
+    /// Namespaces in which a key is required.
+    keyed: Vec<String>,
+    budgets: BTreeMap<String, Budget>,
 }
 
 /// The AI traffic of one virtual host.
 #[derive(Debug)]
 pub(crate) struct Scope {
-    pub(crate) rules: Vec<CompiledRule>,
+    pub(crate) rules: Vec<Arc<CompiledRule>>,
     /// Some rule may be used without a key.
     pub(crate) open: bool,
 }
@@ -50,8 +59,18 @@ impl RouteTable {
     /// Compiles a bundle. Conditions that cannot be compiled match nothing; they are returned in
     /// words for the log.
     pub fn compile(bundle: &Bundle) -> (Self, Vec<String>) {
+        Self::default().next(bundle)
+    }
+
+    /// The same, with the rules that this table has and the bundle shares taken over. What is wrong
+    /// with those was said before.
+    pub fn next(&self, bundle: &Bundle) -> (Self, Vec<String>) {
         let mut problems = Vec::new();
-        let keyed: Vec<String> = bundle.consumers.keys().cloned().collect();
+        let with = CompiledWith {
+            keyed: bundle.consumers.keys().cloned().collect(),
+            budgets: bundle.budgets.clone(),
+        };
+        let known = self.rules_by_place(&with);
         let budgets: HashMap<&str, Arc<CompiledBudget>> = bundle
             .budgets
             .iter()
@@ -60,15 +79,18 @@ impl RouteTable {
                 (id.as_str(), Arc::new(compiled))
             })
             .collect();
+        let mut compile = |rule: &Shared<Rule>| match known.get(&rule.address()) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let keyed = &with.keyed;
+                Arc::new(CompiledRule::compile(rule, keyed, &budgets, &mut problems))
+            }
+        };
         let scopes = bundle
             .scopes
             .iter()
             .map(|(name, scope)| {
-                let rules: Vec<CompiledRule> = scope
-                    .rules
-                    .iter()
-                    .map(|rule| CompiledRule::compile(rule, &keyed, &budgets, &mut problems))
-                    .collect();
+                let rules: Vec<_> = scope.rules.iter().map(&mut compile).collect();
                 let open = rules.iter().any(|rule| !rule.keyed);
                 (name.clone(), Scope { rules, open })
             })
@@ -76,8 +98,20 @@ impl RouteTable {
         let table = Self {
             scopes,
             keys: index_keys(bundle),
+            with,
         };
         (table, problems)
+    }
+
+    /// The rules that would be compiled to the same again, by the place of what they were compiled
+    /// of, which is kept in them.
+    fn rules_by_place(&self, with: &CompiledWith) -> HashMap<usize, &Arc<CompiledRule>> {
+        if self.with != *with {
+            return HashMap::new();
+        }
+        let rules = self.scopes.values().flat_map(|scope| &scope.rules);
+        let placed = rules.map(|rule| (Arc::as_ptr(&rule.rule).addr(), rule));
+        placed.collect()
     }
 
     pub(crate) fn scope(&self, name: &str) -> Option<&Scope> {
@@ -138,6 +172,7 @@ impl Scope {
         self.rules
             .iter()
             .find(|rule| rule.matcher.matches(model, header))
+            .map(|rule| &**rule)
     }
 }
 
@@ -145,7 +180,7 @@ impl Scope {
 
 impl CompiledRule {
     fn compile(
-        rule: &Rule,
+        rule: &Shared<Rule>,
         keyed: &[String],
         budgets: &HashMap<&str, Arc<CompiledBudget>>,
         problems: &mut Vec<String>,
@@ -159,7 +194,7 @@ impl CompiledRule {
             costs: Arc::new(RuleCosts::compile(rule, problems)),
             keyed: keyed.contains(&rule.namespace),
             matcher: Matcher::compile(rule, problems),
-            rule: Arc::new(rule.clone()),
+            rule: rule.to_arc(),
         }
     }
 

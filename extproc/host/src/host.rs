@@ -84,7 +84,7 @@ impl Host {
 
     /// Serves the routes of `bundle` from the next call on; calls in flight keep theirs.
     pub fn apply(&self, bundle: &Bundle) {
-        let (table, problems) = RouteTable::compile(bundle);
+        let (table, problems) = self.table.load().next(bundle);
         for problem in problems {
             tracing::warn!(%problem, "a part of the AI configuration is not usable");
         }

@@ -44,7 +44,7 @@ pub struct Client {
 /// Who serves what comes down the uplink.
 pub trait Following: Send {
     /// Serves this from now on.
-    fn apply(&mut self, bundle: Bundle);
+    fn apply(&mut self, bundle: &Bundle);
 
     /// How it goes.
     fn figures(&self) -> Figures;

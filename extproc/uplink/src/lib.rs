@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod change;
 mod client;
 mod cork;
 mod frame;

@@ -34,6 +34,9 @@ pub(crate) enum Down {
     /// What the engine shall serve. JSON, with secrets: a bundle leaves fields out that postcard
     /// would miss.
     Bundle { number: u64, json: Vec<u8> },
+    /// The same, as what has changed in the bundle that was sent last on this connection
+    /// ([`crate::change::Change`]).
+    Change { number: u64, json: Vec<u8> },
     /// These settlements are in the ledger. Said with what is said next: nobody waits for it.
     Settled(Vec<u64>),
     /// Nobody knows the hold of this [`Op::Charge`]: it is to be said in full.

@@ -221,7 +221,7 @@ async fn route_that_envoy_refuses_answers_500_and_its_neighbours_serve_the_chang
     // A later change of another route does not bring it back, nor does it need a search.
     let mut later = next;
     for http in later.listeners[0].http_mut() {
-        http.virtual_hosts[0].routes[0] = route("/one", a);
+        http.virtual_hosts[0].routes[0] = route("/one", a).into();
     }
     let applied = running.apply(later).await;
     assert_eq!(refused(&applied), expect, "{applied:?}");

@@ -101,7 +101,7 @@ async fn one_changed_route_is_set_aside_without_a_search() {
     let base = many(5, &[]);
     let mut next = many(5, &[]);
     for http in next.listeners[0].http_mut() {
-        http.virtual_hosts[0].routes[3] = route("/forbidden", 1);
+        http.virtual_hosts[0].routes[3] = route("/forbidden", 1).into();
     }
     let mut envoy = Picky {
         path: "/forbidden",
@@ -187,7 +187,7 @@ async fn envoy_that_goes_away_leaves_all_suspects_as_they_were() {
     let base = many(4, &[]);
     let mut next = many(4, &[1]);
     for http in next.listeners[0].http_mut() {
-        http.virtual_hosts[0].routes[0] = route("/other", 1);
+        http.virtual_hosts[0].routes[0] = route("/other", 1).into();
     }
     let mut envoy = Picky {
         away_after: Some(0),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::mem::discriminant;
 
-use tollgate_ir as ir;
+use tollgate_ir::{self as ir, Shared};
 
 use super::Piece;
 
@@ -137,7 +137,12 @@ impl Search {
         }
     }
 
-    fn host(&mut self, old: Option<&ir::VirtualHost>, next: &ir::VirtualHost, routes: &str) {
+    fn host(
+        &mut self,
+        old: Option<&Shared<ir::VirtualHost>>,
+        next: &ir::VirtualHost,
+        routes: &str,
+    ) {
         if old.is_none_or(|old| old.hostname != next.hostname) {
             let name = next.name.clone();
             self.add(Piece::Host { name }, Some(routes), BTreeSet::new());

@@ -3,9 +3,9 @@
 mod telemetry;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use tollgate_ir as ir;
+use tollgate_ir::{self as ir, Shared};
 
 use super::Piece;
 
@@ -56,7 +56,9 @@ struct Composer<'a> {
     forms: &'a Forms,
     listeners: HashMap<&'a str, &'a ir::Listener>,
     chains: HashMap<&'a str, &'a ir::TlsChain>,
-    hosts: HashMap<&'a str, &'a ir::VirtualHost>,
+    hosts: HashMap<&'a str, &'a Shared<ir::VirtualHost>>,
+    /// Hosts with routes or rules that are not as they should be.
+    touched: HashSet<&'a str>,
     /// What the pieces that are as they should be lead to, by cluster.
     fresh: RefCell<HashMap<&'a str, &'a ir::Destination>>,
 }
@@ -81,6 +83,7 @@ impl<'a> Composer<'a> {
                 .collect(),
             chains,
             hosts: hosts.map(|host| (host.name.as_str(), host)).collect(),
+            touched: forms.keys().filter_map(Piece::host).collect(),
             fresh: RefCell::default(),
         }
     }
@@ -89,19 +92,24 @@ impl<'a> Composer<'a> {
     /// content, the new one.
     fn freshen(&self, listeners: &mut [ir::Listener]) {
         let fresh = self.fresh.borrow();
+        let is_stale = |(name, destination): (&str, &ir::Destination)| {
+            fresh.get(name).is_some_and(|fresh| destination != *fresh)
+        };
         let freshen = |(name, destination): (&mut String, &mut ir::Destination)| {
-            if let Some(fresh) = fresh.get(name.as_str())
-                && destination != *fresh
-            {
+            if let Some(fresh) = fresh.get(name.as_str()) {
                 destination.clone_from(fresh);
             }
         };
         for listener in listeners {
             for host in listener.http_mut().flat_map(|http| &mut http.virtual_hosts) {
-                let routes = host.routes.iter_mut();
-                routes
-                    .flat_map(ir::HttpRoute::destinations_mut)
-                    .for_each(freshen);
+                let stale = |route: &Shared<ir::HttpRoute>| route.destinations().any(is_stale);
+                // What is shared with others stays so.
+                if !host.routes.iter().any(stale) {
+                    continue;
+                }
+                for route in host.routes.iter_mut().filter(|route| stale(route)) {
+                    route.destinations_mut().for_each(freshen);
+                }
             }
             let streams = listener.streams_mut();
             streams
@@ -181,19 +189,25 @@ impl<'a> Composer<'a> {
         }
     }
 
-    fn host(&self, next: &'a ir::VirtualHost) -> Option<ir::VirtualHost> {
+    fn host(&self, next: &'a Shared<ir::VirtualHost>) -> Option<Shared<ir::VirtualHost>> {
         let ir::VirtualHost {
             name,
             hostname,
             routes,
             ai,
-        } = next;
+        } = &**next;
         let old = self.hosts.get(name.as_str()).copied();
         match self.forms.get(&Piece::Host { name: name.clone() }) {
             Some(Form::Held | Form::Failing) => return old.cloned(),
             Some(Form::Absent) => return None,
+            None if !self.touched.contains(name.as_str()) => {
+                let routes = routes.iter();
+                self.is_fresh(routes.flat_map(|route| route.destinations()));
+                return Some(next.clone());
+            }
             None => {}
         }
+        let old = old.map(|host| &**host);
         let routes = routes
             .iter()
             .filter_map(|route| self.route(old, next, route));
@@ -204,20 +218,20 @@ impl<'a> Composer<'a> {
                 .filter_map(|rule| self.rule(old, next, rule))
                 .collect(),
         };
-        Some(ir::VirtualHost {
+        Some(Shared::new(ir::VirtualHost {
             name: name.clone(),
             hostname: hostname.clone(),
             routes: routes.collect(),
             ai: ai.as_ref().map(rules),
-        })
+        }))
     }
 
     fn route(
         &self,
         old: Option<&ir::VirtualHost>,
         host: &ir::VirtualHost,
-        next: &'a ir::HttpRoute,
-    ) -> Option<ir::HttpRoute> {
+        next: &'a Shared<ir::HttpRoute>,
+    ) -> Option<Shared<ir::HttpRoute>> {
         let piece = Piece::Route {
             host: host.name.clone(),
             name: next.name.clone(),
@@ -232,7 +246,7 @@ impl<'a> Composer<'a> {
                 .iter()
                 .find(|route| route.name == next.name)
                 .cloned(),
-            Some(Form::Failing) => Some(failing_route(next)),
+            Some(Form::Failing) => Some(failing_route(next).into()),
             Some(Form::Absent) => None,
         }
     }
@@ -241,8 +255,8 @@ impl<'a> Composer<'a> {
         &self,
         old: Option<&ir::VirtualHost>,
         host: &ir::VirtualHost,
-        next: &ir::AiRule,
-    ) -> Option<ir::AiRule> {
+        next: &Shared<ir::AiRule>,
+    ) -> Option<Shared<ir::AiRule>> {
         let piece = Piece::Rule {
             host: host.name.clone(),
             id: next.rule.id.clone(),
@@ -256,7 +270,7 @@ impl<'a> Composer<'a> {
                     .find(|rule| rule.rule.id == next.rule.id)
                     .cloned()
             }
-            Some(Form::Failing) => Some(failing_rule(next)),
+            Some(Form::Failing) => Some(failing_rule(next).into()),
             Some(Form::Absent) => None,
         }
     }

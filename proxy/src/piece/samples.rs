@@ -13,12 +13,12 @@ pub(crate) fn listener(name: &str, port: u16, routes: Vec<ir::HttpRoute>) -> ir:
     let host = ir::VirtualHost {
         name: format!("{name}/*"),
         hostname: ir::Hostname::Any,
-        routes,
+        routes: ir::Shared::list(routes),
         ai: None,
     };
     let http = ir::HttpTraffic {
         name: name.clone(),
-        virtual_hosts: vec![host],
+        virtual_hosts: vec![host.into()],
         ..ir::HttpTraffic::default()
     };
     ir::Listener {
@@ -121,7 +121,7 @@ pub(crate) fn ai_gateway(upstream: u16) -> ir::Gateway {
         invalid: None,
     };
     let rule = ir::AiRule {
-        rule: Rule {
+        rule: ir::Shared::new(Rule {
             id: "default/llm/0".to_string(),
             route: "default/llm".to_string(),
             namespace: "default".to_string(),
@@ -133,7 +133,7 @@ pub(crate) fn ai_gateway(upstream: u16) -> ir::Gateway {
             models: Vec::new(),
             kept_headers: Vec::new(),
             costs: Vec::new(),
-        },
+        }),
         destinations: vec![Some(local(upstream))],
         timeouts: ir::Timeouts::default(),
         retry: ir::Retry {
@@ -148,7 +148,7 @@ pub(crate) fn ai_gateway(upstream: u16) -> ir::Gateway {
     let mut listener = listener("80", 80, Vec::new());
     for http in listener.http_mut() {
         http.virtual_hosts[0].ai = Some(ir::AiScope {
-            rules: vec![rule.clone()],
+            rules: vec![rule.clone().into()],
         });
     }
     gateway(vec![listener])

@@ -203,9 +203,7 @@ fn piece_that_is_as_it_was_leads_to_the_new_endpoints_of_a_cluster_it_shares() {
     let composed = compose(&at(1), &at(2), &forms);
     let hosts = composed.listeners[0].virtual_hosts();
     let routes = hosts.flat_map(|host| &host.routes);
-    let all: Vec<_> = routes
-        .flat_map(tollgate_ir::HttpRoute::destinations)
-        .collect();
+    let all: Vec<_> = routes.flat_map(|route| route.destinations()).collect();
     let ports = all.iter().map(|(_, it)| it.endpoints[0].port);
     assert_eq!(Vec::from_iter(ports), [2, 2]);
 }

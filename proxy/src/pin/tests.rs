@@ -12,7 +12,7 @@ fn plain(routes: Vec<ir::HttpRoute>) -> Vec<String> {
     pin_clusters(&mut gateway);
     let hosts = gateway.listeners[0].virtual_hosts();
     let routes = hosts.flat_map(|host| &host.routes);
-    let names = routes.flat_map(ir::HttpRoute::destinations);
+    let names = routes.flat_map(|route| route.destinations());
     names.map(|(name, _)| name.to_string()).collect()
 }
 

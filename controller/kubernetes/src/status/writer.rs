@@ -186,14 +186,9 @@ impl State {
         if !is_leader {
             return;
         }
-        let changed = new
-            .iter()
-            .filter(|(object, status)| old.statuses.of(object) != Some(status));
-        let gone = old
-            .statuses
-            .iter()
-            .filter(|(object, _)| new.of(object).is_none());
-        let objects = changed.chain(gone).map(|(object, _)| object);
+        let changed = new.since(&old.statuses);
+        let gone = new.gone_since(&old.statuses);
+        let objects = changed.map(|(object, _)| object).chain(gone);
         let broken = self
             .broken
             .iter()

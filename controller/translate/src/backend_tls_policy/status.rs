@@ -64,6 +64,7 @@ fn reaches<'a>(
             .listeners
             .iter()
             .flat_map(|listener| &listener.attached)
+            .map(|route| &**route)
             .collect();
         let backends: BTreeSet<Backend> = routes
             .into_iter()

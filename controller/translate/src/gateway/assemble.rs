@@ -1,9 +1,9 @@
 //! From drafts with routes on them to the IR: listeners of one port become one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use tollgate_ir::{self as ir, Hostname};
+use tollgate_ir::{self as ir, Hostname, Shared};
 
 use super::protocol::{Family, Transport};
 use super::{GatewayDraft, HostDraft, ListenerDraft, Protocol, Socket, backend_tls, secure};
@@ -75,13 +75,15 @@ fn traffic(name: &str, mut listeners: Vec<ListenerDraft>) -> ir::Traffic {
 }
 
 /// The hosts of all listeners of a port.
-fn merge(listeners: Vec<ListenerDraft>) -> BTreeMap<Hostname, HostDraft> {
+fn merge(mut listeners: Vec<ListenerDraft>) -> BTreeMap<Hostname, HostDraft> {
+    if let [only] = listeners.as_mut_slice() {
+        return std::mem::take(&mut only.hosts);
+    }
     let mut hosts: BTreeMap<Hostname, HostDraft> = BTreeMap::new();
-    let several = listeners.len() > 1;
     for listener in listeners {
         // A listener without routes still claims its host name: its requests must not fall to
         // the routes of a less specific listener (Gateway API, listener isolation).
-        if several && listener.hostname != Hostname::Any {
+        if listener.hostname != Hostname::Any {
             hosts.entry(listener.hostname).or_default();
         }
         for (hostname, content) in listener.hosts {
@@ -99,14 +101,18 @@ fn merge(listeners: Vec<ListenerDraft>) -> BTreeMap<Hostname, HostDraft> {
 pub(super) fn virtual_hosts(
     route_configuration: &str,
     hosts: BTreeMap<Hostname, HostDraft>,
-) -> Vec<ir::VirtualHost> {
-    let mut hosts: Vec<ir::VirtualHost> = hosts
+) -> Vec<Shared<ir::VirtualHost>> {
+    let mut hosts: Vec<Shared<ir::VirtualHost>> = hosts
         .into_iter()
-        .map(|(hostname, draft)| ir::VirtualHost {
-            name: names::virtual_host(route_configuration, &hostname.domain()),
-            hostname,
-            routes: ordered_routes(draft.routes),
-            ai: draft.ai.map(ordered_rules),
+        .map(|(hostname, draft)| {
+            Shared::new(ir::VirtualHost {
+                name: names::virtual_host(route_configuration, &hostname.domain()),
+                hostname,
+                routes: ordered(draft.routes, |route| &route.name),
+                ai: draft.ai.map(|rules| ir::AiScope {
+                    rules: ordered(rules, |rule| &rule.rule.id),
+                }),
+            })
         })
         .collect();
     hosts.sort_by(|a, b| hostname_order(&a.hostname, &b.hostname));
@@ -115,24 +121,28 @@ pub(super) fn virtual_hosts(
 
 /// By precedence; equal ones stay in the order of their routes' age. A route that reaches a host
 /// through two parents is there once.
-fn ordered_routes<K: Ord>(mut routes: Vec<(K, ir::HttpRoute)>) -> Vec<ir::HttpRoute> {
-    routes.sort_by(|(a, _), (b, _)| b.cmp(a));
-    let mut seen = BTreeSet::new();
-    routes
-        .into_iter()
-        .map(|(_, route)| route)
-        .filter(|route| seen.insert(route.name.clone()))
-        .collect()
+fn ordered<K: Ord, T>(
+    mut items: Vec<(K, Shared<T>)>,
+    name: impl Fn(&T) -> &String,
+) -> Vec<Shared<T>> {
+    if items.len() > 1 {
+        items = once_each(items, name);
+    }
+    items.into_iter().map(|(_, item)| item).collect()
 }
 
-fn ordered_rules<K: Ord>(mut rules: Vec<(K, ir::AiRule)>) -> ir::AiScope {
-    rules.sort_by(|(a, _), (b, _)| b.cmp(a));
-    let mut seen = BTreeSet::new();
-    ir::AiScope {
-        rules: rules
-            .into_iter()
-            .map(|(_, rule)| rule)
-            .filter(|rule| seen.insert(rule.rule.id.clone()))
-            .collect(),
-    }
+fn once_each<K: Ord, T>(
+    mut items: Vec<(K, Shared<T>)>,
+    name: impl Fn(&T) -> &String,
+) -> Vec<(K, Shared<T>)> {
+    items.sort_by(|(a, _), (b, _)| b.cmp(a));
+    let mut seen = HashSet::with_capacity(items.len());
+    let first: Vec<bool> = items
+        .iter()
+        .map(|(_, item)| seen.insert(name(item).as_str()))
+        .collect();
+    drop(seen);
+    let items = items.into_iter().zip(first);
+    let first = items.filter(|(_, first)| *first);
+    first.map(|(item, _)| item).collect()
 }

@@ -137,7 +137,7 @@ impl ListenerDraft {
             tls: None,
             certificate_names: BTreeSet::new(),
             overlap: None,
-            attached: BTreeSet::new(),
+            attached: Vec::new(),
             hosts: BTreeMap::new(),
             streams: BTreeMap::new(),
         }

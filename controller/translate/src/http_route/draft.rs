@@ -1,6 +1,8 @@
 //! A plain route between its object and the listeners: its rules, and what is wrong with them.
 
-use tollgate_ir as ir;
+use std::borrow::Cow;
+
+use tollgate_ir::{self as ir, Shared};
 
 use super::filters::{self, RuleFilters};
 use super::{Backends, RouteType, RuleSite, backends, session};
@@ -17,7 +19,7 @@ use crate::status::{ACCEPTED, Condition, PARTIALLY_INVALID, Problem, reason};
 pub(crate) struct RouteDraft {
     route_type: RouteType,
     /// With the names of their rules.
-    routes: Vec<(Option<String>, MatchPrecedence, ir::HttpRoute)>,
+    routes: Vec<(Option<String>, MatchPrecedence, Shared<ir::HttpRoute>)>,
     rules: usize,
     /// Rules that are not served as written.
     invalid_rules: Vec<usize>,
@@ -167,7 +169,7 @@ impl RouteDraft {
                 session: session.clone(),
                 rate_limits: None,
             };
-            self.routes.push((name.clone(), precedence, route));
+            self.routes.push((name.clone(), precedence, route.into()));
         }
         if !problems.is_empty() {
             self.invalid_rules.push(site.rule);
@@ -177,14 +179,16 @@ impl RouteDraft {
         self.warnings.extend(warnings);
     }
 
-    /// The routes as a listener serves them, under the policies that hold there.
+    /// The routes as a listener serves them, under the policies that hold there. What else there is
+    /// to say of them is added to `warnings`.
     pub(crate) fn governed(
-        &mut self,
+        &self,
         policies: &mut RoutePolicies<'_>,
         at: (&[GatewayDraft], ListenerIndex),
         source: &RouteSource,
-    ) -> Vec<(MatchPrecedence, ir::HttpRoute)> {
-        let mut governed = Vec::new();
+        warnings: &mut Vec<Problem>,
+    ) -> Vec<(MatchPrecedence, Shared<ir::HttpRoute>)> {
+        let mut governed = Vec::with_capacity(self.routes.len());
         for (rule, precedence, route) in &self.routes {
             let mut route = route.clone();
             match policies.apply(at, (source, rule.as_deref()), &[]) {
@@ -196,7 +200,7 @@ impl RouteDraft {
                         reason: problem.message.clone(),
                     };
                     route.websocket = false;
-                    self.warnings.push(problem);
+                    warnings.push(problem);
                 }
             }
             governed.push((precedence.clone(), route));
@@ -204,12 +208,23 @@ impl RouteDraft {
         governed
     }
 
-    /// `Accepted`, and the conditions beside it.
-    pub(crate) fn conditions(&self, generation: Option<i64>) -> (Condition, Vec<Condition>) {
+    /// Whether some rule is served as written, or none is there.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.problems.is_empty() || self.invalid_rules.len() != self.rules
+    }
+
+    /// `Accepted`, and the conditions beside it, with what has turned out where the route was
+    /// placed.
+    pub(crate) fn conditions(
+        &self,
+        generation: Option<i64>,
+        placed: &[Problem],
+    ) -> (Condition, Vec<Condition>) {
         let mut further = vec![Condition::resolved_refs(&self.ref_problems, generation)];
-        let all_invalid = self.invalid_rules.len() == self.rules;
         let accepted = match Problem::join(&self.problems) {
-            Some(problem) if all_invalid => Condition::fails(ACCEPTED, &problem, generation),
+            Some(problem) if !self.is_accepted() => {
+                Condition::fails(ACCEPTED, &problem, generation)
+            }
             problem => {
                 if let Some(problem) = problem {
                     // Gateway API asks that the message begins with these words.
@@ -228,7 +243,11 @@ impl RouteDraft {
                 Condition::holds(ACCEPTED, reason::ACCEPTED, message, generation)
             }
         };
-        further.extend(Condition::warning(&self.warnings, generation));
+        let warnings: Cow<'_, [Problem]> = match placed {
+            [] => Cow::Borrowed(&self.warnings),
+            _ => Cow::Owned([&self.warnings, placed].concat()),
+        };
+        further.extend(Condition::warning(&warnings, generation));
         (accepted, further)
     }
 }

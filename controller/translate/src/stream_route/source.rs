@@ -133,7 +133,7 @@ fn default_gateways(asked: bool) -> Option<Problem> {
 fn source(metadata: &ObjectMeta, kind: &str) -> RouteSource {
     let name = world::key(metadata);
     RouteSource {
-        object: ObjectRef::namespaced(groups::GATEWAY_API, kind, &name),
+        object: ObjectRef::namespaced(groups::GATEWAY_API, kind, &name).into(),
         name,
         generation: metadata.generation,
         hostnames: Vec::new(),

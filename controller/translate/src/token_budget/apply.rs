@@ -1,9 +1,9 @@
 //! Holding: what a rule, as a listener serves it, is held against.
 
-use tollgate_ir as ir;
+use tollgate_ir::{self as ir, Shared};
 
 use super::Budgets;
-use super::binding::{Effect, Refusal, Site};
+use super::binding::{Binding, Effect, Refusal, Site};
 use crate::ai_routes::{AiRuleDraft, refuse};
 use crate::ai_rule::refuse_backend;
 use crate::gateway::{GatewayDraft, ListenerIndex};
@@ -17,7 +17,7 @@ impl Budgets {
     /// applies there; says which make it refuse.
     pub(crate) fn hold(
         &self,
-        rule: &mut ir::AiRule,
+        rule: &mut Shared<ir::AiRule>,
         (gateways, at): (&[GatewayDraft], ListenerIndex),
         (source, draft): (&RouteSource, &AiRuleDraft),
     ) -> Vec<Problem> {
@@ -25,6 +25,13 @@ impl Budgets {
         let Some(site) = Site::of(gateways, at, (source, draft)) else {
             return refusals;
         };
+        let is_held =
+            |binding: &Binding| binding.has_rule(&site) || binding.backends(draft).next().is_some();
+        if !self.bindings.iter().any(is_held) {
+            return refusals;
+        }
+        // A copy of its own, unless nothing applies.
+        let rule: &mut ir::AiRule = rule;
         // Those in force come first, so that a refusal sees what is held.
         for binding in &self.bindings {
             let whole = binding.has_rule(&site);

@@ -3,6 +3,7 @@
 //! Both apply, so nothing is unenforced; but whoever raises the greater limit waits in vain.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tollgate_bundle::{Budget, Meter, Mode, Subject, WindowKind};
 
@@ -18,7 +19,7 @@ type Key<'a> = (&'a Subject, String, WindowKind, &'a str);
 /// For each budget that has rivals, a line about each of them.
 pub(super) fn find(
     drafts: &[Draft<'_>],
-    routes: &[AttachedAiRoute],
+    routes: &[Arc<AttachedAiRoute>],
 ) -> BTreeMap<String, Vec<String>> {
     let mut sites: BTreeMap<(Key<'_>, &str), BTreeSet<&str>> = BTreeMap::new();
     for draft in drafts {

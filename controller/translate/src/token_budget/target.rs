@@ -78,7 +78,7 @@ impl Target {
             }
             What::Route(object) => {
                 let mut section = self.section.iter();
-                site.source.object == *object && section.all(|it| is_rule(site.rule, it))
+                *site.source.object == *object && section.all(|it| is_rule(site.rule, it))
             }
             What::Backend(_) | What::HttpRoute(_) => false,
         }
@@ -95,7 +95,7 @@ impl Target {
             }),
             What::Route(object) => served.routes.iter().any(|route| {
                 let mut rules = route.draft.rules.iter();
-                route.draft.source.object == *object
+                *route.draft.source.object == *object
                     && section.is_none_or(|it| rules.any(|rule| is_rule(rule, it)))
             }),
             What::Backend(name) => served.world.ai_service_backends.contains_key(name),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::World;
 use crate::backend_tls_policy::BackendTlsPolicies;
@@ -11,10 +11,10 @@ use crate::{NamespacedName, k8s};
 /// Label of an EndpointSlice that names its Service.
 const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 
-/// Made at the first question; whoever changes an object must put an empty one in its place. No
-/// part of a snapshot's value: a copy begins empty, and all are equal.
-#[derive(Default)]
-pub(crate) struct Lookups(OnceLock<Box<Answers>>);
+/// Made at the first question, for all copies; whoever changes an object that an answer may depend
+/// on must put an empty one in its place. No part of a snapshot's value: all are equal.
+#[derive(Clone, Default)]
+pub(crate) struct Lookups(Arc<OnceLock<Answers>>);
 
 #[derive(Debug)]
 struct Answers {
@@ -44,22 +44,14 @@ impl World {
     }
 
     fn answers(&self) -> &Answers {
-        self.lookups.0.get_or_init(|| {
-            Box::new(Answers {
-                slices: slices(self),
-                tls_policies: BackendTlsPolicies::new(self),
-            })
+        self.lookups.0.get_or_init(|| Answers {
+            slices: slices(self),
+            tls_policies: BackendTlsPolicies::new(self),
         })
     }
 }
 
 // === impl Lookups ===
-
-impl Clone for Lookups {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
 
 impl PartialEq for Lookups {
     fn eq(&self, _: &Self) -> bool {

@@ -51,6 +51,17 @@ impl<T, K: Ord> Objects<T, K> {
         range.map(|(name, object)| (name, object.as_ref()))
     }
 
+    /// As [`Objects::iter`], with what tells one object from another: it is the same one for as long
+    /// as nobody has changed it.
+    pub(crate) fn shared(&self) -> impl Iterator<Item = (&K, &Arc<T>)> {
+        self.0.iter()
+    }
+
+    /// Whether these are the very objects of `other`, unchanged.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.0.len()

@@ -4,11 +4,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tollgate_envoy as envoy;
 use tollgate_ir as ir;
 
-use crate::Resources;
 use crate::resources::SameCluster;
+use crate::{Resources, RouteTable};
 
 use super::http_manager::{self, Scheme};
 
@@ -18,7 +17,7 @@ pub(super) struct Last<'a> {
     built: Option<&'a Resources>,
     traffic: HashMap<&'a str, ((u16, Scheme), &'a ir::HttpTraffic)>,
     destinations: HashMap<&'a str, &'a ir::Destination>,
-    rules: HashMap<&'a str, &'a ir::AiRule>,
+    rules: HashMap<&'a str, &'a ir::Shared<ir::AiRule>>,
 }
 
 // === impl Last ===
@@ -36,7 +35,7 @@ impl<'a> Last<'a> {
                 last.traffic.insert(&http.name, (client_side, http));
                 for host in &http.virtual_hosts {
                     let routes = host.routes.iter();
-                    for (name, destination) in routes.flat_map(ir::HttpRoute::destinations) {
+                    for (name, destination) in routes.flat_map(|route| route.destinations()) {
                         last.destinations.entry(name).or_insert(destination);
                     }
                     let rules = host.ai.iter().flat_map(|ai| &ai.rules);
@@ -48,15 +47,16 @@ impl<'a> Last<'a> {
         last
     }
 
-    /// The routes, if they were built of the same.
+    /// The traffic of this name and the routes that were built of it, if clients knew it in the same
+    /// way.
     pub(super) fn routes(
         &self,
         client_side: (u16, Scheme),
         http: &ir::HttpTraffic,
-    ) -> Option<Arc<envoy::route::RouteConfiguration>> {
+    ) -> Option<(&'a ir::HttpTraffic, &'a Arc<RouteTable>)> {
         let (before, traffic) = self.traffic.get(http.name.as_str())?;
-        let same = *before == client_side && *traffic == http;
-        same.then(|| self.built?.routes.get(&http.name).cloned())?
+        let routes = self.built?.routes.get(&http.name)?;
+        (*before == client_side).then_some((*traffic, routes))
     }
 
     /// The cluster of a plain HTTP backend, if it was built of the same.
@@ -66,7 +66,7 @@ impl<'a> Last<'a> {
     }
 
     /// The clusters of an AI rule, if they were built of the same.
-    pub(super) fn rule(&self, rule: &ir::AiRule) -> Option<Vec<SameCluster>> {
+    pub(super) fn rule(&self, rule: &ir::Shared<ir::AiRule>) -> Option<Vec<SameCluster>> {
         let before = self.rules.get(rule.rule.id.as_str())?;
         if *before != rule {
             return None;

@@ -36,7 +36,7 @@ impl Kinds {
 
     pub(super) fn of_http(http: &ir::HttpTraffic) -> Self {
         let hosts = http.virtual_hosts.iter();
-        Self::of(hosts.flat_map(ir::VirtualHost::rate_limits))
+        Self::of(hosts.flat_map(|host| host.rate_limits()))
     }
 
     pub(super) fn of_scope(ai: &ir::AiScope) -> Self {

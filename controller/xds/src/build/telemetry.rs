@@ -19,7 +19,7 @@ use super::{BuildOptions, cluster};
 use crate::resources::BuiltCluster;
 use filter::Place;
 
-pub(super) use detail::apply as apply_detail;
+pub(super) use detail::{apply as apply_detail, build_virtual_clusters};
 
 /// Parts for listeners.
 #[derive(Default)]

@@ -48,7 +48,7 @@ fn snapshot(names: &[(ResourceType, &str)]) -> Arc<Snapshot> {
                     vhost_header: content,
                     ..Default::default()
                 };
-                resources.routes.insert(name, Arc::new(route));
+                resources.routes.insert(name, Arc::new(route.into()));
             }
             ResourceType::Secret => {
                 let secret = envoy::tls::Secret {

@@ -241,10 +241,8 @@ fn rules_of_one_prefix_share_a_route_and_rules_of_equal_clusters_share_those() {
         ]
     );
     let routes = resources.routes.values().next().unwrap();
-    let names = routes.virtual_hosts[0]
-        .routes
-        .iter()
-        .map(|route| route.name.as_str());
+    let hosts = routes.message().virtual_hosts;
+    let names = hosts[0].routes.iter().map(|route| route.name.as_str());
     let pinned = names.filter(|name| ["ai/times", "ai/a/0", "ai/b/0", "ai/c/0"].contains(name));
     assert_eq!(Vec::from_iter(pinned), ["ai/times", "ai/c/0"]);
 }

@@ -35,7 +35,7 @@ pub(crate) fn assemble(
     let mut gateway = Gateway::default();
     for (name, piece) in parts.take(Kind::Listener, "") {
         if let Piece::Listener(head) = piece {
-            gateway.listeners.push(parts.listener(&name, head));
+            gateway.listeners.push(parts.listener(&name, *head));
         }
     }
     for (namespace, _) in parts.take(Kind::Namespace, "") {
@@ -105,7 +105,7 @@ impl<'a> Parts<'a> {
                 name,
                 server_name,
                 action,
-            } = head;
+            } = *head;
             let action = match action {
                 ActionHead::Https { tls, http } => TlsAction::Https {
                     tls: tls.into_owned(),
@@ -131,7 +131,7 @@ impl<'a> Parts<'a> {
         let mut virtual_hosts = Vec::new();
         for (scope, piece) in self.take(Kind::Host, scope) {
             if let Piece::Host(head) = piece {
-                virtual_hosts.push(self.host(&scope, head));
+                virtual_hosts.push(self.host(&scope, head).into());
             }
         }
         HttpTraffic {

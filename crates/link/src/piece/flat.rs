@@ -22,6 +22,19 @@ pub(crate) struct Flat<'a> {
     index: HashMap<Key<'a>, usize>,
     /// Names by which contents refer to what holds them.
     holders: HashSet<(Holder, Cow<'a, str>)>,
+    names: Names,
+}
+
+/// What is done with names.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Names {
+    /// Equal ones are told apart; none was so far.
+    #[default]
+    Unique,
+    /// Equal ones were told apart.
+    ToldApart,
+    /// Nobody looks for equal ones.
+    AsTheyAre,
 }
 
 /// Names the pieces of one kind in one scope, whose order counts.
@@ -64,6 +77,21 @@ impl<'a> ListKey<'a> {
 impl<'a> Flat<'a> {
     /// Takes a gateway apart.
     pub(crate) fn new(gateway: &'a Gateway, settings: &'a ProxySettings) -> Self {
+        Self::default().of(gateway, settings)
+    }
+
+    /// The same in a fraction of the time; for a gateway whose names are known to be unique. Of this
+    /// [`Flat::pieces`] alone can be asked.
+    pub(crate) fn listed(gateway: &'a Gateway, settings: &'a ProxySettings) -> Self {
+        let names = Names::AsTheyAre;
+        let empty = Self {
+            names,
+            ..Self::default()
+        };
+        empty.of(gateway, settings)
+    }
+
+    fn of(mut self, gateway: &'a Gateway, settings: &'a ProxySettings) -> Self {
         let Gateway {
             listeners,
             consumers,
@@ -71,26 +99,31 @@ impl<'a> Flat<'a> {
             telemetry,
             bootstrap,
         } = gateway;
-        let mut flat = Self::default();
-        let settings = Piece::Settings(Cow::Borrowed(settings));
+        let flat = &mut self;
+        let settings = Piece::Settings(Box::new(Cow::Borrowed(settings)));
         flat.add(Kind::Settings, "".into(), "".into(), settings);
         for listener in listeners {
             flat.add_listener(listener);
         }
         flat.add_consumers(consumers);
         for (id, budget) in budgets {
-            let piece = Piece::Budget(Cow::Borrowed(budget));
+            let piece = Piece::Budget(Box::new(Cow::Borrowed(budget)));
             flat.add(Kind::Budget, "".into(), id.into(), piece);
         }
         if !telemetry.is_empty() {
-            let piece = Piece::Telemetry(Cow::Borrowed(telemetry));
+            let piece = Piece::Telemetry(Box::new(Cow::Borrowed(telemetry)));
             flat.add(Kind::Telemetry, "".into(), "".into(), piece);
         }
         if !bootstrap.is_default() {
-            let piece = Piece::Bootstrap(Cow::Borrowed(bootstrap));
+            let piece = Piece::Bootstrap(Box::new(Cow::Borrowed(bootstrap)));
             flat.add(Kind::Bootstrap, "".into(), "".into(), piece);
         }
-        flat
+        self
+    }
+
+    /// Whether no two names had to be told apart.
+    pub(crate) fn has_unique_names(&self) -> bool {
+        self.names == Names::Unique
     }
 
     /// In the order of the walk.
@@ -147,7 +180,7 @@ impl<'a> Flat<'a> {
             },
         };
         let scope = self.holder(Holder::OfHosts, name);
-        let piece = Piece::Listener(head);
+        let piece = Piece::Listener(Box::new(head));
         self.add(Kind::Listener, "".into(), scope.clone(), piece);
         match traffic {
             Traffic::Http(http) => self.add_hosts(scope, http),
@@ -184,7 +217,7 @@ impl<'a> Flat<'a> {
             action: head,
         };
         let scope = self.holder(Holder::OfHosts, name);
-        let piece = Piece::Chain(head);
+        let piece = Piece::Chain(Box::new(head));
         self.add(Kind::Chain, listener, scope.clone(), piece);
         if let Some(http) = http {
             self.add_hosts(scope, http);
@@ -192,13 +225,15 @@ impl<'a> Flat<'a> {
     }
 
     fn add_hosts(&mut self, holder: Cow<'a, str>, http: &'a HttpTraffic) {
+        // Most have one route or none.
+        self.pieces.reserve(2 * http.virtual_hosts.len());
         for host in &http.virtual_hosts {
             let VirtualHost {
                 name,
                 hostname,
                 routes,
                 ai,
-            } = host;
+            } = &**host;
             let head = HostHead {
                 name: Cow::Borrowed(name),
                 hostname: Cow::Borrowed(hostname),
@@ -230,7 +265,7 @@ impl<'a> Flat<'a> {
                 Piece::Namespace,
             );
             for consumer in consumers {
-                let piece = Piece::Consumer(Cow::Borrowed(consumer));
+                let piece = Piece::Consumer(Box::new(Cow::Borrowed(consumer)));
                 let name = (&consumer.name).into();
                 self.add(Kind::Consumer, namespace.into(), name, piece);
             }
@@ -241,10 +276,15 @@ impl<'a> Flat<'a> {
     /// that nothing is lost.
     fn add(&mut self, kind: Kind, scope: Cow<'a, str>, name: Cow<'a, str>, piece: Piece<'a>) {
         let mut key = Key { kind, scope, name };
+        if self.names == Names::AsTheyAre {
+            self.pieces.push((key, piece));
+            return;
+        }
         let mut nth = 1;
         while self.index.contains_key(&key) {
             let name = key.name.split('\0').next().unwrap_or_default();
             key.name = Cow::Owned(format!("{name}\0{nth}"));
+            self.names = Names::ToldApart;
             nth += 1;
         }
         self.index.insert(key.clone(), self.pieces.len());
@@ -254,9 +294,13 @@ impl<'a> Flat<'a> {
     /// The name by which contents refer to this one; unique among its like.
     fn holder(&mut self, of: Holder, name: &'a str) -> Cow<'a, str> {
         let mut unique = Cow::Borrowed(name);
+        if self.names == Names::AsTheyAre {
+            return unique;
+        }
         let mut nth = 1;
         while !self.holders.insert((of, unique.clone())) {
             unique = Cow::Owned(format!("{name}\0{nth}"));
+            self.names = Names::ToldApart;
             nth += 1;
         }
         unique

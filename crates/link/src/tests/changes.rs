@@ -145,7 +145,7 @@ fn a_field_of_the_future_is_passed_over() {
     let applied = Snapshot::apply(None, &update).unwrap();
     assert_eq!(applied.gateway, whole.gateway);
     let mut next = one_host(1);
-    routes_of(&mut next, 0).push(route("another", "b"));
+    routes_of(&mut next, 0).push(route("another", "b").into());
     let on_top = Snapshot::apply(Some(&applied), &change(&whole, next));
     assert!(matches!(on_top, Err(ApplyError::OtherBase { .. })));
 }
@@ -166,9 +166,9 @@ fn secrets_are_in_the_pieces_and_in_nothing_printed() {
     let http = gateway.listeners[0].http_mut().next().unwrap();
     let mut ai = host("ai", Vec::new());
     ai.ai = Some(tollgate_ir::AiScope {
-        rules: vec![super::sample::rule("default/r/0", "sk-live-1")],
+        rules: vec![super::sample::rule("default/r/0", "sk-live-1").into()],
     });
-    http.virtual_hosts.push(ai);
+    http.virtual_hosts.push(ai.into());
     let snapshot = snapshot(gateway);
     let update = snapshot.full().unwrap();
     let written = update.set.iter().any(|it| {

@@ -13,7 +13,7 @@ use crate::{ProxySettings, RedisSettings, RefusedItem};
 
 fn changed(mut gateway: Gateway, to: &str) -> Gateway {
     let changed = &mut routes_of(&mut gateway, 0)[0];
-    *changed = route(&changed.name.clone(), to);
+    *changed = route(&changed.name.clone(), to).into();
     gateway
 }
 

@@ -11,7 +11,7 @@ use tollgate_ir::{
     AccessLog, AiCalls, AiRule, AiScope, Bootstrap, BootstrapChange, Certificate, Destination,
     DownstreamTls, Endpoint, Gateway, Host, Hostname, HttpAction, HttpMatch, HttpRoute,
     HttpTraffic, Listener, LogFormat, LogScope, LogSink, OpenTelemetryLogSink, PathMatch, Receiver,
-    Retry, StreamBackend, StreamRoute, Telemetry, Timeouts, TlsAction, TlsChain, Traffic,
+    Retry, Shared, StreamBackend, StreamRoute, Telemetry, Timeouts, TlsAction, TlsChain, Traffic,
     UpstreamProtocol, VirtualHost, WeightedBackend,
 };
 
@@ -79,7 +79,7 @@ pub(crate) fn rule(id: &str, key: &str) -> AiRule {
         invalid: None,
     };
     AiRule {
-        rule: Rule {
+        rule: Shared::new(Rule {
             id: id.to_string(),
             route: id.to_string(),
             namespace: "default".into(),
@@ -91,7 +91,7 @@ pub(crate) fn rule(id: &str, key: &str) -> AiRule {
             models: Vec::new(),
             kept_headers: Vec::new(),
             costs: Vec::new(),
-        },
+        }),
         destinations: vec![None],
         timeouts: Timeouts::default(),
         retry: Retry {
@@ -109,7 +109,7 @@ pub(crate) fn host(name: &str, routes: Vec<HttpRoute>) -> VirtualHost {
     VirtualHost {
         name: name.to_string(),
         hostname: Hostname::Exact(name.to_string()),
-        routes,
+        routes: Shared::list(routes),
         ai: None,
     }
 }
@@ -130,17 +130,14 @@ fn hosts() -> impl Strategy<Value = HttpTraffic> {
     let hosts = prop::collection::vec((name(), routes, rules), 0..4);
     (name(), hosts).prop_map(|(name, hosts)| HttpTraffic {
         name,
-        virtual_hosts: hosts
-            .into_iter()
-            .map(|(name, routes, rules)| {
-                let routes = routes.iter().map(|(name, to)| route(name, to));
-                let rules = rules.map(|it| it.iter().map(|(id, key)| rule(id, key)).collect());
-                VirtualHost {
-                    ai: rules.map(|rules| AiScope { rules }),
-                    ..host(&name, routes.collect())
-                }
-            })
-            .collect(),
+        virtual_hosts: Shared::list(hosts.into_iter().map(|(name, routes, rules)| {
+            let routes = routes.iter().map(|(name, to)| route(name, to));
+            let rules = rules.map(|it| Shared::list(it.iter().map(|(id, key)| rule(id, key))));
+            VirtualHost {
+                ai: rules.map(|rules| AiScope { rules }),
+                ..host(&name, routes.collect())
+            }
+        })),
         misdirected: vec![Hostname::Suffix(".example".into())],
     })
 }
@@ -313,7 +310,7 @@ fn route_name(at: usize) -> String {
 fn of_hosts(virtual_hosts: Vec<VirtualHost>) -> Gateway {
     let http = HttpTraffic {
         name: "default/eg/80".into(),
-        virtual_hosts,
+        virtual_hosts: Shared::list(virtual_hosts),
         misdirected: Vec::new(),
     };
     Gateway {
@@ -323,7 +320,7 @@ fn of_hosts(virtual_hosts: Vec<VirtualHost>) -> Gateway {
 }
 
 /// The routes of one of the hosts.
-pub(crate) fn routes_of(gateway: &mut Gateway, host: usize) -> &mut Vec<HttpRoute> {
+pub(crate) fn routes_of(gateway: &mut Gateway, host: usize) -> &mut Vec<Shared<HttpRoute>> {
     let http = gateway.listeners[0].http_mut().next().unwrap();
     &mut http.virtual_hosts[host].routes
 }

@@ -30,7 +30,7 @@ fn bytes(mut gateway: Gateway, edit: impl FnOnce(&mut Gateway)) -> usize {
 fn one_changed_route_of_five_thousand_in_one_host_is_small() {
     let change = |gateway: &mut Gateway| {
         let changed = &mut routes_of(gateway, 0)[2500];
-        *changed = route(&changed.name.clone(), "another.default.svc");
+        *changed = route(&changed.name.clone(), "another.default.svc").into();
     };
     assert!(bytes(one_host(ROUTES), change) < CHANGE_BYTES_MAX);
 }
@@ -39,7 +39,7 @@ fn one_changed_route_of_five_thousand_in_one_host_is_small() {
 fn one_changed_route_of_five_thousand_hosts_is_small() {
     let change = |gateway: &mut Gateway| {
         let changed = &mut routes_of(gateway, 2500)[0];
-        *changed = route(&changed.name.clone(), "another.default.svc");
+        *changed = route(&changed.name.clone(), "another.default.svc").into();
     };
     assert!(bytes(many_hosts(ROUTES), change) < CHANGE_BYTES_MAX);
 }
@@ -48,9 +48,9 @@ fn one_changed_route_of_five_thousand_hosts_is_small() {
 fn routes_inserted_at_both_ends_and_one_taken_out_are_small() {
     let change = |gateway: &mut Gateway| {
         let routes = routes_of(gateway, 0);
-        routes.insert(1, route("new/0", "b"));
+        routes.insert(1, route("new/0", "b").into());
         routes.remove(2500);
-        routes.insert(4990, route("new/1", "b"));
+        routes.insert(4990, route("new/1", "b").into());
         let moved = routes.remove(10);
         routes.insert(3000, moved);
     };

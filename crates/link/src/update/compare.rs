@@ -31,7 +31,7 @@ pub(crate) fn changes<'n, 'o>(old: &Flat<'o>, new: &'n Flat<'n>) -> Changes<'n, 
         .collect();
     let gone = old.pieces().iter().filter(|(key, _)| !new.contains(key));
     let remove: Vec<Key<'o>> = gone.map(|(key, _)| key.clone()).collect();
-    let order = order_changes(old, new, &remove);
+    let order = order_changes(old, new, &remove, |_| true);
     Changes {
         set,
         kept,
@@ -41,20 +41,26 @@ pub(crate) fn changes<'n, 'o>(old: &Flat<'o>, new: &'n Flat<'n>) -> Changes<'n, 
     }
 }
 
-fn order_changes(old: &Flat<'_>, new: &Flat<'_>, removed: &[Key<'_>]) -> Vec<Splice> {
+/// Changes of the order of those lists that are `wanted`.
+pub(super) fn order_changes(
+    old: &Flat<'_>,
+    new: &Flat<'_>,
+    removed: &[Key<'_>],
+    wanted: impl Fn(&Key<'_>) -> bool,
+) -> Vec<Splice> {
     let removed: HashSet<&Key<'_>> = removed.iter().collect();
     let mut before: HashMap<ListKey<'_>, Vec<&str>> = HashMap::default();
     for (key, _) in old
         .pieces()
         .iter()
-        .filter(|(key, _)| !removed.contains(key))
+        .filter(|(key, _)| wanted(key) && !removed.contains(key))
     {
         before.entry(ListKey::of(key)).or_default().push(&key.name);
     }
     let mut after: HashMap<ListKey<'_>, Vec<&str>> = HashMap::default();
     // In the order of the walk, so that the output is the same every time.
     let mut lists = Vec::new();
-    for (key, _) in new.pieces() {
+    for (key, _) in new.pieces().iter().filter(|(key, _)| wanted(key)) {
         let list = ListKey::of(key);
         let names = after.entry(list.clone()).or_insert_with(|| {
             lists.push(list);

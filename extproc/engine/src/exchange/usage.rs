@@ -40,7 +40,7 @@ impl Exchange {
         let mut lines = Vec::new();
         let asked = asked_model(head);
         let rules: Vec<&CompiledRule> = match &asked {
-            None => scope.rules.iter().collect(),
+            None => scope.rules.iter().map(|rule| &**rule).collect(),
             Some(model) => match scope.find(model, |name| head.header(name)) {
                 Some(rule) => vec![rule],
                 None => return self.refuse(Reply::unknown_model(model)),

@@ -310,7 +310,12 @@ pub(crate) fn with_rule<const N: usize>(rule: Rule, budgets: [(String, Budget); 
         org: None,
     };
     Bundle {
-        scopes: BTreeMap::from([("scope".into(), Scope { rules: vec![rule] })]),
+        scopes: BTreeMap::from([(
+            "scope".into(),
+            Scope {
+                rules: vec![rule.into()],
+            },
+        )]),
         consumers: BTreeMap::from([(
             "default".into(),
             vec![consumer("alice", Some("search")), consumer("bob", None)],

@@ -319,7 +319,7 @@ fn usage_tells_the_callers_own_accounts_also_when_they_are_spent() {
 fn usage_of_one_model_tells_only_the_budgets_of_its_rule() {
     let mut bundle = with_backend_budget(300);
     let scope = bundle.scopes.get_mut("scope").unwrap();
-    scope.rules.push(Rule {
+    let other = Rule {
         id: "default/other/0".into(),
         matches: vec![Match {
             model: Some(ValueMatch::Exact("a model/x".into())),
@@ -327,7 +327,8 @@ fn usage_of_one_model_tells_only_the_budgets_of_its_rule() {
         }],
         budgets: vec!["default/dear".into()],
         ..host::rule(&[])
-    });
+    };
+    scope.rules.push(other.into());
     let host = Host::new(&bundle);
     let told = |path: &str| {
         let head = host::headers(&[

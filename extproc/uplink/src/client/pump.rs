@@ -8,9 +8,11 @@ use std::{
 };
 
 use tokio::time::MissedTickBehavior;
+use tollgate_bundle::Bundle;
 
 use super::{Client, Following};
 use crate::{
+    change::Change,
     frame::{self, FrameError},
     socket::{Inbox, Socket},
     wire::{Answer, Down, Failure, Figures, Op, Up},
@@ -25,6 +27,8 @@ pub(super) enum Ended {
     Io(io::Error),
     Frame(FrameError),
     Bundle(serde_json::Error),
+    /// A change of a bundle that this side does not have.
+    OtherBundle,
 }
 
 /// Serves a connection to its end.
@@ -45,6 +49,7 @@ async fn serve(
     client.connected(&socket)?;
     let mut inbox = Inbox::default();
     let mut told = Figures::default();
+    let mut bundle = Bundle::default();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -55,7 +60,7 @@ async fn serve(
                     return Ok(());
                 }
                 while let Some(message) = frame::next(&mut inbox.bytes)? {
-                    hear(client, message, following)?;
+                    hear(client, message, following, &mut bundle)?;
                 }
             }
             room = socket.room(), if is_blocked => {
@@ -76,17 +81,39 @@ async fn serve(
     }
 }
 
-fn hear(client: &Client, message: Down, following: &mut impl Following) -> Result<(), Ended> {
-    match message {
-        Down::Answer { number, answer } => client.answered(number, answer),
-        Down::Unknown { number } => client.say_in_full(number)?,
-        Down::Settled(numbers) => client.state.lock().questions.settled(&numbers),
-        Down::Bundle { number, json } => {
-            following.apply(serde_json::from_slice(&json).map_err(Ended::Bundle)?);
-            client.say(&Up::Served { bundle: number });
-            client.has_bundle();
+/// `bundle` is the one that was heard last on this connection.
+fn hear(
+    client: &Client,
+    message: Down,
+    following: &mut impl Following,
+    bundle: &mut Bundle,
+) -> Result<(), Ended> {
+    let number = match message {
+        Down::Answer { number, answer } => {
+            client.answered(number, answer);
+            return Ok(());
         }
-    }
+        Down::Unknown { number } => {
+            client.say_in_full(number)?;
+            return Ok(());
+        }
+        Down::Settled(numbers) => {
+            client.state.lock().questions.settled(&numbers);
+            return Ok(());
+        }
+        Down::Bundle { number, json } => {
+            *bundle = serde_json::from_slice(&json).map_err(Ended::Bundle)?;
+            number
+        }
+        Down::Change { number, json } => {
+            let change: Change = serde_json::from_slice(&json).map_err(Ended::Bundle)?;
+            *bundle = change.apply(bundle).ok_or(Ended::OtherBundle)?;
+            number
+        }
+    };
+    following.apply(bundle);
+    client.say(&Up::Served { bundle: number });
+    client.has_bundle();
     Ok(())
 }
 
@@ -157,6 +184,7 @@ impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("the other end closed it"),
+            Self::OtherBundle => f.write_str("it changes a bundle that is not here"),
             Self::Io(error) => write!(f, "{error}"),
             Self::Frame(error) => write!(f, "{error}"),
             // The text of a bundle may hold secrets; where it is wrong does not.

@@ -17,6 +17,7 @@ use tollgate_bundle::Bundle;
 
 use super::Shared;
 use crate::{
+    change::Change,
     frame::{self, FrameError},
     socket::{Inbox, Socket},
     wire::{self, Answer, Down, Failure, Op, Up},
@@ -218,10 +219,21 @@ impl Connection<'_> {
     }
 
     fn send_bundle(&mut self, bundle: Arc<Bundle>) -> Result<(), Ended> {
-        let json = tollgate_secret::exposed(|| serde_json::to_vec(&*bundle))?;
-        let number = self.sent.0 + 1;
+        let (last, before) = &self.sent;
+        let number = last + 1;
+        let message = match before {
+            None => Down::Bundle {
+                number,
+                json: tollgate_secret::exposed(|| serde_json::to_vec(&*bundle))?,
+            },
+            Some(before) => {
+                let change = Change::between(before, &bundle);
+                let json = tollgate_secret::exposed(|| serde_json::to_vec(&change))?;
+                Down::Change { number, json }
+            }
+        };
         self.sent = (number, Some(bundle));
-        Ok(self.out.say(&Down::Bundle { number, json })?)
+        Ok(self.out.say(&message)?)
     }
 
     fn is_served(&self, number: u64) {

@@ -43,7 +43,12 @@ fn bundle(secret: &str) -> Bundle {
         costs: Vec::new(),
     };
     Bundle {
-        scopes: BTreeMap::from([("s".to_string(), Scope { rules: vec![rule] })]),
+        scopes: BTreeMap::from([(
+            "s".to_string(),
+            Scope {
+                rules: vec![rule.into()],
+            },
+        )]),
         ..Bundle::default()
     }
 }

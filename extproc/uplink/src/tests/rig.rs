@@ -73,8 +73,8 @@ pub(super) struct Engine {
 struct Follow(Arc<Mutex<Vec<Bundle>>>);
 
 impl Following for Follow {
-    fn apply(&mut self, bundle: Bundle) {
-        self.0.lock().push(bundle);
+    fn apply(&mut self, bundle: &Bundle) {
+        self.0.lock().push(bundle.clone());
     }
 
     fn figures(&self) -> Figures {

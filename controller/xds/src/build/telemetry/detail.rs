@@ -14,7 +14,7 @@ use crate::Resources;
 /// `vhost.NAME.vcluster.all.…`.
 const ALL_REQUESTS: &str = "all";
 
-/// Puts it into resources. What was taken over from an earlier build has it already.
+/// Puts it into clusters. What was taken over from an earlier build has it already.
 pub(in crate::build) fn apply(resources: &mut Resources, detail: &[ir::Detail]) {
     let endpoints = detail.contains(&ir::Detail::Endpoints);
     let sizes = detail.contains(&ir::Detail::Sizes);
@@ -30,16 +30,13 @@ pub(in crate::build) fn apply(resources: &mut Resources, detail: &[ir::Detail]) 
             }
         }
     }
-    if detail.contains(&ir::Detail::VirtualHosts) {
-        for routes in resources.routes.values_mut() {
-            let is_done = |it: &envoy::route::VirtualHost| !it.virtual_clusters.is_empty();
-            if routes.virtual_hosts.iter().all(is_done) {
-                continue;
-            }
-            for host in &mut Arc::make_mut(routes).virtual_hosts {
-                host.virtual_clusters = vec![all_requests()];
-            }
-        }
+}
+
+/// What is counted of a virtual host.
+pub(in crate::build) fn build_virtual_clusters(detail: &[ir::Detail]) -> Vec<VirtualCluster> {
+    match detail.contains(&ir::Detail::VirtualHosts) {
+        true => vec![all_requests()],
+        false => Vec::new(),
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn listener(port: u16, virtual_hosts: Vec<ir::VirtualHost>) -> ir::Li
         bind_port: port,
         traffic: ir::Traffic::Http(ir::HttpTraffic {
             name,
-            virtual_hosts,
+            virtual_hosts: ir::Shared::list(virtual_hosts),
             misdirected: Vec::new(),
         }),
     }
@@ -37,8 +37,10 @@ pub(crate) fn host(
     ir::VirtualHost {
         name: format!("default/gw/80/{hostname}"),
         hostname: ir::Hostname::parse(Some(hostname)),
-        routes,
-        ai: (!rules.is_empty()).then_some(ir::AiScope { rules }),
+        routes: ir::Shared::list(routes),
+        ai: (!rules.is_empty()).then(|| ir::AiScope {
+            rules: ir::Shared::list(rules),
+        }),
     }
 }
 
@@ -139,7 +141,7 @@ pub(crate) fn ai_rule(id: &str, destinations: Vec<Option<ir::Destination>>) -> i
         }
     });
     ir::AiRule {
-        rule: bundle::Rule {
+        rule: ir::Shared::new(bundle::Rule {
             id: id.to_string(),
             route: "default/llm".to_string(),
             namespace: "default".to_string(),
@@ -151,7 +153,7 @@ pub(crate) fn ai_rule(id: &str, destinations: Vec<Option<ir::Destination>>) -> i
             costs: Vec::new(),
             output_tokens_min: 1,
             models: Vec::new(),
-        },
+        }),
         destinations,
         rate_limits: None,
         cluster_prefix: None,

@@ -48,7 +48,7 @@ pub(crate) fn https(
 ) -> ir::TlsChain {
     let http = ir::HttpTraffic {
         name: format!("default/gw/https/{server_name}"),
-        virtual_hosts,
+        virtual_hosts: ir::Shared::list(virtual_hosts),
         misdirected: misdirected
             .iter()
             .map(|name| ir::Hostname::parse(Some(name)))
