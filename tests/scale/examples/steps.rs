@@ -51,19 +51,23 @@ fn main() {
     STEPS.iter().for_each(|step| print!(" {step:>9}"));
     println!();
     for routes in sizes {
-        for (name, make) in [
-            ("HTTPRoute", host as fn(usize, usize) -> Value),
-            ("AIGatewayRoute", ai),
-        ] {
-            measure(routes, &format!("{name} changed"), make, |round| {
-                (round * 37 % routes, round + 1)
+        let kinds: [(&str, Make, fn(usize) -> Value); 2] =
+            [("HTTPRoute", host, slice), ("AIGatewayRoute", ai, backend)];
+        for (name, make, place) in kinds {
+            let title = format!("{name} changed");
+            measure((routes, make), &title, |round| {
+                make(round * 37 % routes, round + 1)
             });
-            measure(routes, &format!("{name} added"), make, |round| {
-                (routes + round, 0)
-            });
+            let title = format!("{name} added");
+            measure((routes, make), &title, |round| make(routes + round, 0));
+            let title = format!("{name}: endpoints");
+            measure((routes, make), &title, |round| place(round + 2));
         }
     }
 }
+
+/// Makes a route of this number and version.
+type Make = fn(usize, usize) -> Value;
 
 /// Everything that there is at both ends.
 struct Stage {
@@ -78,17 +82,11 @@ struct Stage {
     encoded: tollgate_xds::Snapshot,
 }
 
-fn measure(
-    routes: usize,
-    title: &str,
-    make: fn(usize, usize) -> Value,
-    change: impl Fn(usize) -> (usize, usize),
-) {
+fn measure((routes, make): (usize, Make), title: &str, change: impl Fn(usize) -> Value) {
     let mut stage = Stage::new((0..routes).map(|number| make(number, 0)));
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); STEPS.len()];
     for round in 0..ROUNDS {
-        let (number, version) = change(round);
-        let steps = stage.change(make(number, version));
+        let steps = stage.change(change(round));
         let all = steps.iter().sum();
         for (times, time) in times.iter_mut().zip(steps.into_iter().chain([all])) {
             times.push(time);
@@ -191,7 +189,7 @@ fn translated(memo: &mut Memo, world: &World, options: &Options) -> Arc<Gateway>
 
 /// Everything but routes.
 fn fixed() -> Vec<Value> {
-    let backend = json!({"group": "gateway.envoyproxy.io", "kind": "Backend", "name": "web"});
+    let reference = json!({"group": "gateway.envoyproxy.io", "kind": "Backend", "name": "web"});
     vec![
         object(
             "gateway.networking.k8s.io/v1",
@@ -211,30 +209,42 @@ fn fixed() -> Vec<Value> {
             }),
         ),
         object("v1", "Service", "web", json!({"ports": [{"port": 8080}]})),
-        object(
-            "gateway.envoyproxy.io/v1alpha1",
-            "Backend",
-            "web",
-            json!({
-                "endpoints": [{"ip": {"address": "10.0.0.1", "port": 8080}}],
-            }),
-        ),
+        backend(1),
         object(
             "aigateway.envoyproxy.io/v1beta1",
             "AIServiceBackend",
             "web",
             json!({
-                "schema": {"name": "OpenAI"}, "backendRef": backend,
+                "schema": {"name": "OpenAI"}, "backendRef": reference,
             }),
         ),
-        json!({
-            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
-            "metadata": {"name": "web", "labels": {"kubernetes.io/service-name": "web"}},
-            "addressType": "IPv4",
-            "ports": [{"port": 8080}],
-            "endpoints": [{"addresses": ["10.0.0.1"]}],
-        }),
+        slice(1),
     ]
+}
+
+/// The one address of the Service.
+fn slice(last: usize) -> Value {
+    json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+        "metadata": {
+            "name": "web", "namespace": "default",
+            "labels": {"kubernetes.io/service-name": "web"},
+        },
+        "addressType": "IPv4",
+        "ports": [{"port": 8080}],
+        "endpoints": [{"addresses": [format!("10.0.0.{last}")]}],
+    })
+}
+
+/// The provider, at one address.
+fn backend(last: usize) -> Value {
+    let endpoint = json!({"ip": {"address": format!("10.0.0.{last}"), "port": 8080}});
+    object(
+        "gateway.envoyproxy.io/v1alpha1",
+        "Backend",
+        "web",
+        json!({"endpoints": [endpoint]}),
+    )
 }
 
 fn object(api: &str, kind: &str, name: &str, spec: Value) -> Value {
