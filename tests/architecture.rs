@@ -61,6 +61,7 @@ const DATA_PLANE: &[&str] = &[
 const BLACK_BOX: &[&str] = &[
     "tollgate-cluster",
     "tollgate-harness",
+    "tollgate-ports",
     "tollgate-provider",
     "tollgate-torture",
 ];

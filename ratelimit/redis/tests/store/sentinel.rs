@@ -27,30 +27,43 @@ fn failover_is_followed_and_keeps_what_was_charged() {
     let port = master.port().to_string();
     let replica = Server::start_on_port(&["--replicaof", "127.0.0.1", &port]);
     let sentinel = start_sentinel(&master);
-    let begun = Instant::now();
-    while !sentinel
-        .cli(&["SENTINEL", "REPLICAS", "ledger"])
-        .contains(&replica.port().to_string())
-        || !replica
-            .cli(&["INFO", "replication"])
-            .contains("master_link_status:up")
-    {
-        assert!(
-            begun.elapsed() < Duration::from_secs(15),
-            "the replica is not known"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until("the replica is known", || {
+        sentinel
+            .cli(&["SENTINEL", "REPLICAS", "ledger"])
+            .contains(&replica.port().to_string())
+            && replica
+                .cli(&["INFO", "replication"])
+                .contains("master_link_status:up")
+    });
     block_on(async {
         let url = format!("redis-sentinel://127.0.0.1:{}/ledger", sentinel.port());
         let store = connected(&url, patient()).await;
         let alice = account(WindowKind::Day, "user:alice", 100);
         granted(&store, &ask(1, &[&alice], 60)).await;
-        assert_eq!(master.cli(&["WAIT", "1", "5000"]), "1");
+        // `WAIT` would be about what its own connection wrote: nothing.
+        let written = offset(&master, "master_repl_offset:");
+        until("the replica has the hold", || {
+            offset(&replica, "slave_repl_offset:") >= written
+        });
         master.kill();
         let request = ask(2, &[&alice], 5);
         until_answered(async || store.hold(&request).await).await;
         assert_eq!(standing(&store, &alice).await, (0, 65));
         assert!(replica.cli(&["ROLE"]).starts_with("master"));
     });
+}
+
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(15), "never: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Bytes of the stream of replication that a server has written, or has.
+fn offset(server: &Server, field: &str) -> u64 {
+    let said = server.cli(&["INFO", "replication"]);
+    let value = said.lines().find_map(|line| line.strip_prefix(field));
+    value.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
