@@ -80,7 +80,9 @@ pub(crate) async fn tollgate(binary: &Path, upstream: SocketAddr) -> Result<Subj
     std::fs::create_dir(&manifests)?;
     let text = MANIFESTS.replace("UPSTREAM", &format!("http://{upstream}"));
     std::fs::write(manifests.join("bench.yaml"), text)?;
-    let log = std::fs::File::create(folder.path().join("log"))?;
+    // Not where manifests are watched.
+    let logs = tempfile::tempdir()?;
+    let log = std::fs::File::create(logs.path().join("log"))?;
     let mut child = Command::new(binary)
         .args(["run", "--port=0", "--admin-port=0", "--concurrency=1"])
         .arg(&manifests)
@@ -103,7 +105,7 @@ pub(crate) async fn tollgate(binary: &Path, upstream: SocketAddr) -> Result<Subj
         url,
         Some("sk-bench"),
         pid,
-        Box::new((child, folder)),
+        Box::new((child, folder, logs)),
     ))
 }
 
