@@ -16,7 +16,7 @@ pub struct CallTimes {
 
 /// Is told of calls, each once. Must not wait.
 pub trait Told: Send + Sync {
-    /// A call is over and settled.
+    /// A call is over, and its settlement on its way.
     fn call(&self, record: CallRecord, times: CallTimes, request_id: String);
 
     /// A call could not be charged.

@@ -51,7 +51,7 @@ fn main() {
     STEPS.iter().for_each(|step| print!(" {step:>9}"));
     println!();
     for routes in sizes {
-        let kinds: [(&str, Make, fn(usize) -> Value); 2] =
+        let kinds: [(&str, Make, Place); 2] =
             [("HTTPRoute", host, slice), ("AIGatewayRoute", ai, backend)];
         for (name, make, place) in kinds {
             let title = format!("{name} changed");
@@ -68,6 +68,8 @@ fn main() {
 
 /// Makes a route of this number and version.
 type Make = fn(usize, usize) -> Value;
+/// Makes what all routes lead to, elsewhere each time.
+type Place = fn(usize) -> Value;
 
 /// Everything that there is at both ends.
 struct Stage {
