@@ -204,17 +204,19 @@ async fn cleaned() -> Result<()> {
         "--timeout=60s",
     ])
     .await?;
-    uninstall().await?;
-    let definition = "customresourcedefinition/securitypolicies.gateway.envoyproxy.io";
-    kubectl(&["delete", definition, "--timeout=60s"]).await?;
+    // Their Gateways' fleets go with them.
     kubectl(&[
         "delete",
         "namespace",
         "gateway-system",
         "envoy-gateway-system",
-        NAMESPACE,
         "--timeout=100s",
     ])
-    .await
-    .map(drop)
+    .await?;
+    uninstall().await?;
+    let definition = "customresourcedefinition/securitypolicies.gateway.envoyproxy.io";
+    kubectl(&["delete", definition, "--timeout=60s"]).await?;
+    kubectl(&["delete", "namespace", NAMESPACE, "--timeout=100s"])
+        .await
+        .map(drop)
 }
