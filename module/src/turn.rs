@@ -1,9 +1,8 @@
 //! One turn of an Envoy worker's event loop: what its calls say to the ledger in it is one write.
 //!
 //! A worker with many calls has several of them to go on with in each turn. The first that says
-//! something has itself woken once more, which Envoy does at the end of the turn, before any socket
-//! that became writable in it is written to: the ledger's end has a settlement before the client
-//! has its answer.
+//! something has itself woken once more, which Envoy does at the end of the turn. What the turn has
+//! for clients is written in the next one, but for sockets of which a write was still due.
 
 use std::cell::Cell;
 

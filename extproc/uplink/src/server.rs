@@ -51,7 +51,7 @@ struct Shared {
 }
 
 /// Serves the uplink on a Unix socket until `shutdown` completes. The socket is created anew, in a
-/// folder that only this user may enter. Holds of an engine that is gone are then charged in full.
+/// folder that only this user may enter. Holds of an engine that is gone are then let go.
 ///
 /// # Errors
 ///

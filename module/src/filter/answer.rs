@@ -197,7 +197,7 @@ impl Entry {
     }
 
     /// Shows the engine a piece, and does what it asks for. After the last the call is settled:
-    /// the ledger's end has the settlement before the client has the piece.
+    /// what that says to the ledger is written at the end of the turn.
     fn read_piece(
         &mut self,
         stream: &Stream<'_>,
