@@ -1,6 +1,7 @@
 //! Log lines on stderr.
 
 mod batch;
+mod json;
 
 use std::io::IsTerminal;
 
@@ -11,6 +12,7 @@ use crate::args::{LogArgs, LogFormat};
 
 use batch::Batch;
 pub(crate) use batch::Flush;
+use json::JsonLines;
 
 /// Starts logging for the whole process; what is returned must live as long.
 ///
@@ -30,8 +32,7 @@ pub(crate) fn start(args: &LogArgs) -> anyhow::Result<Flush> {
     };
     let registry = tracing_subscriber::registry().with(filter);
     if json {
-        let layer = fmt::layer().json().flatten_event(true).with_writer(batch);
-        registry.with(layer).init();
+        registry.with(JsonLines::new(batch)).init();
     } else {
         let layer = fmt::layer()
             .compact()

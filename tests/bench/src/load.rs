@@ -22,6 +22,7 @@ use crate::{cpu, subject::Subject};
 /// What is sent.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
+    pub(crate) answer: Answer,
     pub(crate) requests: usize,
     body: Bytes,
     /// Bytes that every answer must contain: a wrong answer is no measurement.
@@ -31,8 +32,11 @@ pub(crate) struct Case {
 /// The kind of answer that is asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
-    Stream,
     Whole,
+    /// 52 chunks, each as soon as the one before it is out.
+    Stream,
+    /// 52 chunks, one in each millisecond.
+    PacedStream,
 }
 
 /// What one run cost.
@@ -53,11 +57,15 @@ impl Case {
     /// A chat request of about `bytes`, as agents send them: a system prompt and turns of text.
     pub(crate) fn new(name: &'static str, bytes: usize, answer: Answer, requests: usize) -> Self {
         let turn = "Please look at the results of the last run and tell me what to do next. ";
-        let stream = answer == Answer::Stream;
+        let stream = answer != Answer::Whole;
         let mut messages = vec![json!({"role": "system", "content": "You are a careful agent."})];
         let request = |messages: &[serde_json::Value]| {
             let mut body = json!({
-                "model": if stream { "bench-stream-52-flush" } else { "bench-whole" },
+                "model": match answer {
+                    Answer::Whole => "bench-whole",
+                    Answer::Stream => "bench-stream-52-flush",
+                    Answer::PacedStream => "bench-stream-52-paced",
+                },
                 "max_tokens": 512,
                 "temperature": 0.2,
                 "messages": messages,
@@ -79,6 +87,7 @@ impl Case {
         }
         Self {
             name,
+            answer,
             requests: requests.max(1),
             body: request(&messages),
             must_contain: if stream { "[DONE]" } else { "prompt_tokens" },

@@ -8,7 +8,16 @@ use crate::{cpu, load::Cost, subject::Subject};
 pub(crate) struct Row {
     name: &'static str,
     rounds: Vec<(Cost, Cost)>,
+    /// Where in `rounds` each start of the gateways begins.
+    starts: Vec<usize>,
     unloaded: Vec<(Cost, Cost)>,
+}
+
+/// What is told of one start of both gateways.
+pub(crate) struct Start {
+    first_answer: Duration,
+    plain_mib: f64,
+    tollgate_mib: f64,
 }
 
 impl Row {
@@ -16,8 +25,14 @@ impl Row {
         Self {
             name,
             rounds: Vec::new(),
+            starts: Vec::new(),
             unloaded: Vec::new(),
         }
+    }
+
+    /// Both gateways were started anew.
+    pub(crate) fn start(&mut self) {
+        self.starts.push(self.rounds.len());
     }
 
     pub(crate) fn add(&mut self, plain: Cost, tollgate: Cost) {
@@ -30,9 +45,23 @@ impl Row {
 
     /// Median over the rounds of the ratio of CPU time per request.
     fn cpu_ratio(&self) -> f64 {
-        median(self.rounds.iter().map(|(plain, ours)| {
-            ours.cpu_per_request.as_secs_f64() / plain.cpu_per_request.as_secs_f64()
-        }))
+        cpu_ratio(&self.rounds)
+    }
+
+    /// The lowest and the highest of the medians of each start.
+    fn cpu_ratio_range(&self) -> (f64, f64) {
+        let ends = self
+            .starts
+            .iter()
+            .skip(1)
+            .copied()
+            .chain([self.rounds.len()]);
+        let of_each = self.starts.iter().zip(ends);
+        of_each
+            .filter_map(|(&begin, end)| Some(cpu_ratio(self.rounds.get(begin..end)?)))
+            .fold((f64::NAN, f64::NAN), |(low, high), ratio| {
+                (low.min(ratio), high.max(ratio))
+            })
     }
 
     fn of(&self, value: impl Fn(&(Cost, Cost)) -> f64) -> f64 {
@@ -56,6 +85,24 @@ impl Row {
     }
 }
 
+// === impl Start ===
+
+impl Start {
+    pub(crate) fn new(first_answer: Duration, plain: &Subject, tollgate: &Subject) -> Self {
+        Self {
+            first_answer,
+            plain_mib: cpu::resident_mib(&plain.pids()),
+            tollgate_mib: cpu::resident_mib(&tollgate.pids()),
+        }
+    }
+}
+
+fn cpu_ratio(rounds: &[(Cost, Cost)]) -> f64 {
+    median(rounds.iter().map(|(plain, ours)| {
+        ours.cpu_per_request.as_secs_f64() / plain.cpu_per_request.as_secs_f64()
+    }))
+}
+
 /// A line while the bench goes on.
 #[expect(clippy::print_stderr, reason = "progress of a command")]
 pub(crate) fn progress(row: &Row) {
@@ -67,14 +114,15 @@ pub(crate) fn progress(row: &Row) {
 }
 
 #[expect(clippy::print_stdout, reason = "the result of a command")]
-pub(crate) fn print(rows: &[Row], first_answer: Duration, plain: &Subject, tollgate: &Subject) {
+pub(crate) fn print(rows: &[Row], starts: &[Start]) {
     println!(
-        "| case | CPU per request, ratio to plain Envoy | plain, µs | tollgate, µs | of which its Envoy, µs | requests/s, plain | requests/s, tollgate | added p50 unloaded, ms | added p99 unloaded, ms |"
+        "| case | CPU per request, ratio to plain Envoy | of single starts | plain, µs | tollgate, µs | of which its Envoy, µs | requests/s, plain | requests/s, tollgate | added p50 unloaded, ms | added p99 unloaded, ms |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     for row in rows {
+        let (low, high) = row.cpu_ratio_range();
         println!(
-            "| {} | ×{:.2} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.3} | {:.3} |",
+            "| {} | ×{:.2} | {low:.2}–{high:.2} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {} | {} |",
             row.name,
             row.cpu_ratio(),
             row.of(|(plain, _)| plain.cpu_per_request.as_secs_f64() * 1e6),
@@ -82,19 +130,20 @@ pub(crate) fn print(rows: &[Row], first_answer: Duration, plain: &Subject, tollg
             row.of(|(_, ours)| ours.envoy_cpu_per_request.as_secs_f64() * 1e6),
             row.of(|(plain, _)| plain.requests_per_second),
             row.of(|(_, ours)| ours.requests_per_second),
-            row.added_p50_ms(),
-            row.added_p99_ms(),
+            or_dash(row.added_p50_ms()),
+            or_dash(row.added_p99_ms()),
         );
     }
     println!();
+    let of = |value: fn(&Start) -> f64| median(starts.iter().map(value));
     println!(
         "from start to first answer: {:.2} s",
-        first_answer.as_secs_f64()
+        of(|start| start.first_answer.as_secs_f64())
     );
     println!(
         "resident memory: plain Envoy {:.0} MiB; tollgate with its Envoy {:.0} MiB",
-        cpu::resident_mib(&plain.pids()),
-        cpu::resident_mib(&tollgate.pids()),
+        of(|start| start.plain_mib),
+        of(|start| start.tollgate_mib),
     );
 }
 
@@ -128,6 +177,14 @@ fn plain((plain, _): &(Cost, Cost)) -> &Cost {
 
 fn ours((_, ours): &(Cost, Cost)) -> &Cost {
     ours
+}
+
+fn or_dash(value: f64) -> String {
+    if value.is_nan() {
+        "–".to_string()
+    } else {
+        format!("{value:.3}")
+    }
 }
 
 fn ms(time: Duration) -> f64 {

@@ -119,6 +119,8 @@ spec:
   - {name: second, provider: openai, priority: 1, endpoint: UPSTREAM/v1, model: bench-whole, auth: {type: APIKey, apiKeyRef: {name: provider}}}
   - {name: stream-first, provider: openai, endpoint: UPSTREAM/v1, model: bench-stream-52-flush, auth: {type: APIKey, apiKeyRef: {name: provider}}}
   - {name: stream-second, provider: openai, priority: 1, endpoint: UPSTREAM/v1, model: bench-stream-52-flush, auth: {type: APIKey, apiKeyRef: {name: provider}}}
+  - {name: paced-first, provider: openai, endpoint: UPSTREAM/v1, model: bench-stream-52-paced, auth: {type: APIKey, apiKeyRef: {name: provider}}}
+  - {name: paced-second, provider: openai, priority: 1, endpoint: UPSTREAM/v1, model: bench-stream-52-paced, auth: {type: APIKey, apiKeyRef: {name: provider}}}
   rateLimit:
     tokenBudget: {perUser: 1000000000000, perMinute: 100000000000}
 ---

@@ -1,7 +1,10 @@
 //! Canned answers for models named `bench-…`: no parsing beyond the model's name, no tokenising, no
 //! recording, so that a benchmark measures the gateway and not its provider.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -22,6 +25,8 @@ use crate::{
 const PROMPT_TOKENS: u64 = 32;
 /// Output tokens of `bench-whole`.
 const WHOLE_TOKENS: u64 = 64;
+/// Time between two chunks of a paced stream.
+const PACE: Duration = Duration::from_millis(1);
 /// Chunks of a canned stream at most.
 const CHUNKS_MAX: u64 = 10_000;
 
@@ -48,8 +53,11 @@ static WHOLE_ANTHROPIC: LazyLock<Bytes> = LazyLock::new(|| {
 enum Flush {
     /// As many chunks at once as fit.
     WhenFull,
-    /// Each chunk in a write of its own, as a provider that generates would.
+    /// Each chunk in a write of its own, as soon as the one before it is out.
     EachChunk,
+    /// Each chunk [`PACE`] after the one before it: whoever is in between reads them one by one, as
+    /// those of a provider that generates.
+    Paced,
 }
 
 /// Answers a request whose model begins with `bench-`; `None` for all others.
@@ -64,12 +72,12 @@ pub(crate) fn serve(state: &Arc<State>, head: &Parts, body: &Bytes) -> Option<Re
         return None;
     };
     let spec = model.strip_prefix("bench-stream-");
-    let flush = if model.ends_with("-flush") {
-        Flush::EachChunk
-    } else {
-        Flush::WhenFull
+    let (spec, flush) = match spec.and_then(|spec| spec.split_once('-')) {
+        Some((chunks, "flush")) => (Some(chunks), Flush::EachChunk),
+        Some((chunks, "paced")) => (Some(chunks), Flush::Paced),
+        _ => (spec, Flush::WhenFull),
     };
-    let chunks = spec.and_then(|spec| spec.trim_end_matches("-flush").parse::<u64>().ok());
+    let chunks = spec.and_then(|chunks| chunks.parse::<u64>().ok());
     let output = chunks.unwrap_or(WHOLE_TOKENS).min(CHUNKS_MAX);
     let account = Account {
         api,
@@ -124,9 +132,11 @@ fn model(body: &[u8]) -> Option<&str> {
 
 fn canned_stream(events: Vec<Bytes>, flush: Flush) -> Body {
     let frames = stream::iter(events).then(move |event| async move {
-        if flush == Flush::EachChunk {
-            // hyper writes what it has when a body has nothing ready.
-            tokio::task::yield_now().await;
+        // hyper writes what it has when a body has nothing ready.
+        match flush {
+            Flush::WhenFull => {}
+            Flush::EachChunk => tokio::task::yield_now().await,
+            Flush::Paced => tokio::time::sleep(PACE).await,
         }
         Ok::<_, std::io::Error>(Frame::data(event))
     });

@@ -59,7 +59,8 @@
 //!
 //! # Benchmarks
 //! Models `bench-whole` and `bench-stream-52` get canned bytes (52 chunks) without any
-//! counting, key check, fault or recording; `bench-stream-52-flush` writes each chunk by itself.
+//! counting, key check, fault or recording; `bench-stream-52-flush` writes each chunk by itself, and
+//! `bench-stream-52-paced` one in each millisecond.
 
 mod anthropic;
 mod ask;

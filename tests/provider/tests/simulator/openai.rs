@@ -309,7 +309,11 @@ async fn bench_models_get_canned_answers() {
     ))
     .await;
     assert_eq!(body["usage"]["total_tokens"], 96);
-    for model in ["bench-stream-52", "bench-stream-52-flush"] {
+    for model in [
+        "bench-stream-52",
+        "bench-stream-52-flush",
+        "bench-stream-52-paced",
+    ] {
         let (events, _) = events(openai(
             &simulator,
             &with(chat("hi"), json!({"model": model})),
