@@ -5,6 +5,7 @@
 //! All is worked out anew from each snapshot; who is downstream finds out what has changed.
 
 mod identities;
+mod pace;
 mod refusals;
 mod round;
 mod telling;
@@ -21,7 +22,7 @@ use tollgate_kubernetes::apply::{Applier, FleetOptions as Installation, SeenFlee
 use tollgate_kubernetes::events::{EventOptions, Events};
 use tollgate_kubernetes::leader::{Leadership, LeaseOptions};
 use tollgate_kubernetes::status::{StatusOptions, StatusWriter, Wanted};
-use tollgate_kubernetes::watch::{Scope, Snapshot, Snapshots, WatchOptions, WatchesEnded};
+use tollgate_kubernetes::watch::{Scope, Snapshot, Snapshots, WatchOptions};
 use tollgate_kubernetes::{Cluster, metrics::Metrics as KubernetesMetrics};
 use tollgate_link::{GatewayIdentity, LinkServer, Progress, ProxySettings};
 use tollgate_translate::{FleetAction, Memo, NamespacedName, Options};
@@ -30,18 +31,12 @@ pub use identities::AuthoritySecret;
 
 use crate::reconcile::{Report, publish_report};
 use identities::Identities;
+use pace::Pace;
 use round::{Round, RoundMetrics};
 use telling::Telling;
 
 /// How often the leader looks whether certificates are due, without any other reason to.
 const RENEWAL: Duration = Duration::from_secs(600);
-
-/// The rest after a round is so many times as long as the round was: what changes are taken together
-/// in it costs one round, here, in every other replica and in every proxy.
-const REST_FACTOR: u32 = 3;
-
-/// Longest rest after a round.
-const REST_MAX: Duration = Duration::from_millis(100);
 
 /// What the loop is told.
 #[derive(Clone)]
@@ -193,19 +188,20 @@ impl ClusterController {
 
     async fn follow(&mut self) -> anyhow::Result<()> {
         let mut renewal = Instant::now() + RENEWAL;
-        // A change that comes alone is taken at once. Of many that come one after the other each would
-        // be a round: they are left time to gather, and those who bring it into effect time to do so.
-        let mut rested = Instant::now();
+        let mut pace = Pace::new(Instant::now());
+        let mut is_needed = self.is_needed();
         // A side that has ended is waited for no longer; what matters of it is checked below.
         let mut leads_alive = true;
         loop {
             tokio::select! {
-                snapshot = next_after(rested, &mut self.snapshots) => {
+                snapshot = self.snapshots.next() => {
                     self.snapshot = Some(snapshot?);
+                    pace.changed(Instant::now(), is_needed);
+                }
+                () = until(pace.due()) => {
                     let begun = Instant::now();
                     self.round().await?;
-                    let rest = begun.elapsed().saturating_mul(REST_FACTOR).min(REST_MAX);
-                    rested = Instant::now() + rest;
+                    pace.taken(Instant::now(), begun.elapsed());
                 }
                 changed = self.seen.changed() => {
                     changed.context("the observation of fleets has ended")?;
@@ -225,9 +221,24 @@ impl ClusterController {
                     self.round().await?;
                 }
             }
+            let was_needed = std::mem::replace(&mut is_needed, self.is_needed());
+            if is_needed && !was_needed {
+                pace.needed(Instant::now());
+            }
+            self.statuses
+                .give_way(pace.due().is_some() || self.telling.is_waiting());
             anyhow::ensure!(self.statuses.is_alive(), "the writer of statuses has ended");
             anyhow::ensure!(self.applier.is_alive(), "the writer of fleets has ended");
         }
+    }
+
+    /// Whether somebody waits for what this replica works out: it writes statuses, or proxies
+    /// follow it, or could not before its first round.
+    fn is_needed(&self) -> bool {
+        let progress = self.progress.borrow();
+        let mut gateways = progress.gateways.values();
+        let is_followed = gateways.any(|it| it.connected().next().is_some());
+        *self.leads.borrow() || is_followed || !*self.ready.borrow()
     }
 
     /// Works everything out from the newest snapshot, and hands it on.
@@ -329,8 +340,9 @@ impl ClusterController {
     }
 }
 
-/// The newest snapshot, not before `rested`.
-async fn next_after(rested: Instant, snapshots: &mut Snapshots) -> Result<Snapshot, WatchesEnded> {
-    sleep_until(rested).await;
-    snapshots.next().await
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
 }

@@ -49,6 +49,11 @@ impl Telling {
         self.waiting = Some((at, wanted, report));
     }
 
+    /// Whether something is to be told that proxies may not have yet.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
     /// Whether something is to be told, and every proxy that follows has what it is about; or
     /// proxies have refused something else than when it was told.
     pub(super) fn is_in_effect(&self, progress: &Progress) -> bool {

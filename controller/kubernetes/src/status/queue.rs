@@ -16,6 +16,9 @@ const WAIT_MAX: Duration = Duration::from_secs(300);
 /// Writes in one second, in the long run.
 const WRITES_PER_SECOND: f64 = 200.0;
 
+/// Writes in one second while something is on its way to the proxies.
+const WRITES_PER_SECOND_GIVING_WAY: f64 = 50.0;
+
 /// Writes at once after a pause.
 const WRITES_BURST: f64 = 400.0;
 
@@ -155,13 +158,18 @@ impl Pace {
         }
     }
 
-    /// Takes one; `Err` says when there is one.
-    pub(crate) fn take(&mut self, now: Instant) -> Result<(), Instant> {
+    /// Takes one; `Err` says when there is one. `gives_way`: what else is done with the API server
+    /// matters more now.
+    pub(crate) fn take(&mut self, now: Instant, gives_way: bool) -> Result<(), Instant> {
+        let (per_second, burst) = match gives_way {
+            true => (WRITES_PER_SECOND_GIVING_WAY, 1.0),
+            false => (WRITES_PER_SECOND, WRITES_BURST),
+        };
         let elapsed_s = now.saturating_duration_since(self.at).as_secs_f64();
-        self.reserve = (self.reserve + elapsed_s * WRITES_PER_SECOND).min(WRITES_BURST);
+        self.reserve = (self.reserve + elapsed_s * per_second).min(burst);
         self.at = now;
         if self.reserve < 1.0 {
-            let missing_s = (1.0 - self.reserve) / WRITES_PER_SECOND;
+            let missing_s = (1.0 - self.reserve) / per_second;
             return Err(now + Duration::from_secs_f64(missing_s));
         }
         self.reserve -= 1.0;

@@ -55,6 +55,7 @@ pub struct StatusOptions {
 #[derive(Debug)]
 pub struct StatusWriter {
     wanted: watch::Sender<Wanted>,
+    gives_way: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -70,6 +71,7 @@ impl StatusWriter {
         metrics: Metrics,
     ) -> Self {
         let (wanted, receiver) = watch::channel(Wanted::default());
+        let (gives_way, gives_way_rx) = watch::channel(false);
         let state = State {
             client: cluster.client(),
             stored: snapshots.stored(),
@@ -82,10 +84,20 @@ impl StatusWriter {
             pruned: BTreeMap::new(),
             writes: JoinSet::new(),
             pace: Pace::new(Instant::now()),
+            gives_way: gives_way_rx,
             paused_until: None,
         };
         let task = tokio::spawn(state.run(receiver, leads));
-        Self { wanted, task }
+        Self {
+            wanted,
+            gives_way,
+            task,
+        }
+    }
+
+    /// Whether to write more slowly, as something that matters more is being done.
+    pub fn give_way(&self, gives_way: bool) {
+        self.gives_way.send_replace(gives_way);
     }
 
     /// What every object shall be told from now on.
@@ -119,6 +131,8 @@ struct State {
     pruned: BTreeMap<ObjectRef, u64>,
     writes: JoinSet<(Write, u64, Outcome)>,
     pace: Pace,
+    /// Looked at before each write; nobody waits for it.
+    gives_way: watch::Receiver<bool>,
     paused_until: Option<Instant>,
 }
 
@@ -233,7 +247,7 @@ impl State {
                 self.queue.settled(&object, now);
                 continue;
             };
-            if let Err(until) = self.pace.take(now) {
+            if let Err(until) = self.pace.take(now, *self.gives_way.borrow()) {
                 self.paused_until = Some(until);
                 self.queue.push(object);
                 return;

@@ -91,11 +91,20 @@ fn replica_that_no_longer_leads_has_nothing_to_do() {
 fn pace_lets_a_burst_through_and_then_so_many_in_a_second() {
     let start = Instant::now();
     let mut pace = Pace::new(start);
-    let burst = (0..1000).take_while(|_| pace.take(start).is_ok()).count();
+    let burst = (0..1000)
+        .take_while(|_| pace.take(start, false).is_ok())
+        .count();
     assert_eq!(burst, 400);
     let later = start + Duration::from_secs(1);
-    let more = (0..1000).take_while(|_| pace.take(later).is_ok()).count();
+    let more = (0..1000)
+        .take_while(|_| pace.take(later, false).is_ok())
+        .count();
     assert_eq!(more, 200);
-    let at = pace.take(later).expect_err("none is left");
-    assert!(at > later && pace.take(at + Duration::from_micros(1)).is_ok());
+    let at = pace.take(later, false).expect_err("none is left");
+    assert!(at > later && pace.take(at + Duration::from_micros(1), false).is_ok());
+    // While it gives way there is no burst.
+    let idle = at + Duration::from_secs(60);
+    assert!(pace.take(idle, true).is_ok());
+    let next = pace.take(idle, true).expect_err("none is left");
+    assert!(next > idle + Duration::from_millis(19) && next < idle + Duration::from_millis(21));
 }
