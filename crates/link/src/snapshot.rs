@@ -76,31 +76,24 @@ impl Snapshot {
         settings: ProxySettings,
     ) -> serde_json::Result<(Self, Update)> {
         let settings = Arc::new(settings);
-        if let Some(base) = base.filter(|it| it.has_unique_names) {
+        // A change of few routes, if this is one.
+        let near = base.filter(|it| it.has_unique_names).and_then(|base| {
             let old = Flat::listed(&base.gateway, &base.settings);
             let new = Flat::listed(&gateway, &settings);
-            if let Some(changes) = update::near(&old, &new) {
-                let (version, digests, update) = written(Some(base), &changes)?;
-                drop(changes);
-                drop((old, new));
-                let snapshot = Self {
-                    gateway,
-                    settings,
-                    version,
-                    digests,
-                    has_unique_names: true,
-                };
-                return Ok((snapshot, update));
+            let changes = update::near(&old, &new)?;
+            Some(written(Some(base), &changes))
+        });
+        let (has_unique_names, written) = match near {
+            Some(written) => (true, written),
+            None => {
+                let old = base.map(|it| Flat::new(&it.gateway, &it.settings));
+                let old = old.unwrap_or_default();
+                let new = Flat::new(&gateway, &settings);
+                let changes = update::changes(&old, &new);
+                (new.has_unique_names(), written(base, &changes))
             }
-        }
-        let old = base.map(|it| Flat::new(&it.gateway, &it.settings));
-        let old = old.unwrap_or_default();
-        let new = Flat::new(&gateway, &settings);
-        let changes = update::changes(&old, &new);
-        let (version, digests, update) = written(base, &changes)?;
-        let has_unique_names = new.has_unique_names();
-        drop(changes);
-        drop((old, new));
+        };
+        let (version, digests, update) = written?;
         let snapshot = Self {
             gateway,
             settings,
