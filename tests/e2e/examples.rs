@@ -2,7 +2,7 @@
 //! for a cluster check clean but for what a single machine cannot do; `tests/cluster` applies the
 //! first of them.
 
-use std::{net::TcpListener, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use tokio::process::Command;
@@ -10,6 +10,7 @@ use tollgate_harness::{
     Echo, GatewayBuilder,
     command::{repository, run, run_command},
 };
+use tollgate_ports::free_port;
 use tollgate_provider::{Simulator, SimulatorConfig};
 
 const TOLLGATE: &str = env!("CARGO_BIN_EXE_tollgate");
@@ -135,10 +136,7 @@ async fn every_example_serves_the_curl_in_its_head() -> Result<()> {
             "{path}: its first comment shows no `curl …` to try it with"
         );
         // Examples name their port; another test may have it.
-        let port = TcpListener::bind("127.0.0.1:0")?
-            .local_addr()?
-            .port()
-            .to_string();
+        let port = free_port()?.to_string();
         let mut builder = GatewayBuilder::new(TOLLGATE)
             .manifests(text.replace(&format!("port: {PORT}"), &format!("port: {port}")))
             .arg("--concurrency")

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tollgate_harness::{Echo, Gateway, GatewayBuilder, command::repository, manifests::secret};
+use tollgate_ports::free_port;
 use tollgate_provider::{Simulator, SimulatorConfig};
 
 const TOLLGATE: &str = env!("CARGO_BIN_EXE_tollgate");
@@ -218,9 +219,7 @@ async fn seed_with_limits_per_user_and_for_the_anonymous_limits_as_written() -> 
 #[tokio::test]
 async fn seed_with_a_limit_per_second_holds_in_each_second() -> Result<()> {
     let echo = Echo::start("app").await?;
-    let free = std::net::TcpListener::bind("127.0.0.1:0")?
-        .local_addr()?
-        .port();
+    let free = free_port()?;
     let address = echo.addr();
     let around = format!(
         "apiVersion: gateway.networking.k8s.io/v1

@@ -45,7 +45,6 @@ pub struct Gateway {
 /// Starting means starting Envoy too, on a machine that may be compiling something.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
-const STARTS_MAX: usize = 3;
 /// What the gateway prints when it serves, followed by its addresses.
 const READY: &str = "ready ";
 /// What Envoy says of a port that somebody else has.
@@ -100,23 +99,14 @@ impl GatewayBuilder {
     ///
     /// It ended, or did not become ready in time; its logs are in the error.
     pub async fn start(self) -> Result<Gateway> {
-        // A free port that the gateway found may be taken before its Envoy listens there, by any
-        // connection of any process.
-        for _ in 1..STARTS_MAX {
-            match self.try_start().await {
-                Err(error) if error.to_string().contains(PORT_TAKEN) => {}
-                started => return started,
-            }
-        }
-        self.try_start().await
-    }
-
-    async fn try_start(&self) -> Result<Gateway> {
         let folder = tempfile::tempdir().context("make a folder")?;
+        // Envoy listens on it a moment after Tollgate has looked whether it is free.
+        let port = tollgate_ports::free_port().context("find a free port")?;
         let mut command = Command::new(&self.binary);
         command
             .arg("run")
-            .args(["--port", "0", "--admin-port", "0", "--log-format", "json"])
+            .args(["--port", &port.to_string()])
+            .args(["--admin-port", "0", "--log-format", "json"])
             .args(&self.args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
