@@ -13,7 +13,7 @@ use tokio::time::Instant;
 const QUIET: Duration = Duration::from_millis(20);
 
 /// While changes go on to come, the rest after a round is so many times as long as the round was.
-/// What a round brings about in a proxy takes its Envoy about three times as long.
+/// What a round brings about in a proxy takes its Envoy three to four times as long.
 const REST_FACTOR: u32 = 8;
 
 /// Longest rest after a round.
