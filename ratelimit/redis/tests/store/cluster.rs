@@ -6,7 +6,7 @@ use tollgate_budget::{Store, conformance as checks, conformance::Rig};
 use tollgate_bundle::WindowKind;
 
 use crate::{
-    server::Server,
+    server::{Server, free_port},
     values::{
         Time, account, ask, block_on, connected, granted, patient, settle, standing, until_answered,
     },
@@ -15,16 +15,19 @@ use crate::{
 const SLOTS: [(u16, u16); 3] = [(0, 5_460), (5_461, 10_922), (10_923, 16_383)];
 
 /// Three masters that know each other.
+///
+/// Each is told the port of its bus: 10 000 further than its own, which is the default, may be one
+/// that the kernel gave to a connection that goes out.
 fn start_cluster() -> Vec<Server> {
-    let args = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
-    let nodes: Vec<Server> = SLOTS.iter().map(|_| Server::start_on_port(&args)).collect();
+    let buses = SLOTS.map(|_| free_port().to_string());
+    let nodes: Vec<Server> = buses.iter().map(|bus| start_node(bus)).collect();
     for (node, (from, to)) in nodes.iter().zip(SLOTS) {
         let (from, to) = (from.to_string(), to.to_string());
         node.cli(&["CLUSTER", "ADDSLOTSRANGE", &from, &to]);
     }
-    for node in &nodes[1..] {
+    for (node, bus) in nodes.iter().zip(&buses).skip(1) {
         let port = node.port().to_string();
-        nodes[0].cli(&["CLUSTER", "MEET", "127.0.0.1", &port]);
+        nodes[0].cli(&["CLUSTER", "MEET", "127.0.0.1", &port, bus]);
     }
     let begun = Instant::now();
     while !nodes.iter().all(knows_all) {
@@ -35,6 +38,17 @@ fn start_cluster() -> Vec<Server> {
         std::thread::sleep(Duration::from_millis(20));
     }
     nodes
+}
+
+fn start_node(bus: &str) -> Server {
+    Server::start_on_port(&[
+        "--cluster-enabled",
+        "yes",
+        "--cluster-port",
+        bus,
+        "--cluster-node-timeout",
+        "2000",
+    ])
 }
 
 fn knows_all(node: &Server) -> bool {

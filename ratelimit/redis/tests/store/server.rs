@@ -29,7 +29,7 @@ pub(crate) struct Server {
     args: Vec<String>,
 }
 
-/// A port of this test's own; that of a cluster's bus, 10 000 further, is one too.
+/// A port of this test's own.
 pub(crate) fn free_port() -> u16 {
     tollgate_ports::free_port().expect("a free port")
 }
@@ -165,7 +165,12 @@ impl Server {
         };
         let output = command.args(words).output().expect("redis-cli runs");
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        assert!(output.status.success(), "{words:?}: {text}");
+        assert!(
+            output.status.success(),
+            "{words:?}: {text} {} {}",
+            String::from_utf8_lossy(&output.stderr),
+            self.log()
+        );
         text
     }
 }
