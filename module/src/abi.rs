@@ -6,10 +6,12 @@
 #![expect(unsafe_code, reason = "Envoy's interface is C")]
 
 mod callbacks;
+mod headers;
 mod hooks;
 mod stream;
 mod types;
 
 pub(crate) use callbacks::{is_logged, log};
+pub(crate) use headers::Headers;
 pub(crate) use stream::{Body, HeaderKind, Scheduler, Stream};
 pub(crate) use types::{BodyStatus, HeadersStatus, LogLevel, TrailersStatus};

@@ -117,6 +117,59 @@ fn any_body() -> impl Strategy<Value = Map<String, Value>> {
         })
 }
 
+/// An event of an OpenAI stream: its text, what of it is generated, and whether it is only usage.
+#[derive(Clone, Debug)]
+struct Event {
+    text: String,
+    content: String,
+    is_usage: bool,
+}
+
+/// A chunk as providers send them: the same surroundings again and again, and now and then others.
+fn any_event() -> impl Strategy<Value = Event> {
+    let content = prop_oneof![8 => "[a-zé ]{0,6}", 1 => ".{0,6}"];
+    let fields = prop_oneof![
+        6 => Just(String::new()),
+        2 => Just(",\"usage\":null".to_owned()),
+        3 => "[a-zA-Z]{0,5}".prop_map(|it| format!(",\"usage\":null,\"obfuscation\":\"{it}\"")),
+        1 => Just(",\"obfuscation\":\"a\\\"b\"".to_owned()),
+    ];
+    let framing = prop_oneof![
+        8 => Just(("data: ", "\n\n")),
+        1 => Just(("data:", "\r\n\r\n")),
+        1 => Just(("data: ", "\r\r")),
+        1 => Just(("id: 7\ndata: ", "\n\n")),
+    ];
+    let key = prop_oneof![9 => Just("content"), 1 => Just("role")];
+    let finish = prop_oneof![9 => Just("null"), 1 => Just("\"stop\"")];
+    let is_usage = prop::bool::weighted(0.1);
+    (content, fields, framing, key, finish, is_usage).prop_map(
+        |(content, fields, (before, after), key, finish, is_usage)| {
+            let head = r#"{"id":"a","model":"m","choices":["#;
+            if is_usage {
+                let usage = r#"],"usage":{"prompt_tokens":3,"completion_tokens":2}}"#;
+                return Event {
+                    text: format!("{before}{head}{usage}{after}"),
+                    content: String::new(),
+                    is_usage,
+                };
+            }
+            let value = serde_json::to_string(&content).unwrap();
+            let choice =
+                format!(r#"{{"index":0,"delta":{{"{key}":{value}}},"finish_reason":{finish}}}]"#);
+            Event {
+                text: format!("{before}{head}{choice}{fields}}}{after}"),
+                content: if key == "content" {
+                    content
+                } else {
+                    String::new()
+                },
+                is_usage,
+            }
+        },
+    )
+}
+
 fn split<'a>(text: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
     at.sort_unstable();
@@ -221,6 +274,22 @@ proptest! {
             let pieces = split(&text, &cuts);
             prop_assert_eq!(stream::run(&api, include_usage, &pieces), whole);
         }
+    }
+
+    #[test]
+    fn stream_is_what_its_chunks_say(
+        events in prop::collection::vec(any_event(), 0..40),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+        include_usage in any::<bool>(),
+    ) {
+        let all: String = events.iter().map(|event| &*event.text).collect();
+        let passed = events.iter().filter(|event| include_usage || !event.is_usage);
+        let (out, outcome) = stream::run(&openai(), include_usage, &split(all.as_bytes(), &cuts));
+        prop_assert_eq!(out, passed.map(|event| &*event.text).collect::<String>().into_bytes());
+        let content: String = events.iter().map(|event| &*event.content).collect();
+        prop_assert_eq!(outcome.generated, content);
+        let is_reported = events.iter().any(|event| event.is_usage);
+        prop_assert_eq!(outcome.usage.map(|usage| usage.total()), is_reported.then_some(5));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 
-use super::types::{EnvoyBuffer, LogLevel, ModuleBuffer, ModuleHeader};
+use super::types::{EnvoyBuffer, EnvoyHeader, LogLevel, ModuleBuffer, ModuleHeader};
 
 // One function on each line: its name, without Envoy's prefix, is the comment.
 unsafe extern "C" {
@@ -20,6 +20,10 @@ unsafe extern "C" {
         index: usize,
         count: *mut usize,
     ) -> bool;
+    #[link_name = "envoy_dynamic_module_callback_http_get_headers_size"]
+    pub(super) fn get_headers_size(stream: *mut c_void, kind: u32) -> usize;
+    #[link_name = "envoy_dynamic_module_callback_http_get_headers"]
+    pub(super) fn get_headers(stream: *mut c_void, kind: u32, headers: *mut EnvoyHeader) -> bool;
     #[link_name = "envoy_dynamic_module_callback_http_set_header"]
     pub(super) fn set_header(
         stream: *mut c_void,

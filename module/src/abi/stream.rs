@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{
     callbacks,
+    headers::Headers,
     types::{EnvoyBuffer, METADATA_OF_HOST, ModuleBuffer, ModuleHeader, RESPONSE_CODE_DETAILS},
 };
 
@@ -72,6 +73,12 @@ impl Stream<'_> {
             raw,
             hook: PhantomData,
         }
+    }
+
+    /// All headers.
+    pub(crate) fn headers(&self, kind: HeaderKind) -> Headers<'_> {
+        // SAFETY: the stream is that of this hook; they borrow it, and setters borrow it mutably.
+        unsafe { Headers::read(self.raw, kind as u32) }
     }
 
     /// The first value of a header.

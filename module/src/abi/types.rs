@@ -18,6 +18,14 @@ pub(super) struct ModuleBuffer {
     pub(super) length: usize,
 }
 
+/// A header that Envoy owns.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct EnvoyHeader {
+    pub(super) key: EnvoyBuffer,
+    pub(super) value: EnvoyBuffer,
+}
+
 /// A header that the module owns.
 #[repr(C)]
 #[derive(Clone, Copy)]

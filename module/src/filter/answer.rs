@@ -54,11 +54,12 @@ impl Entry {
             if is_rate_limit(stream) {
                 exchange.on_rate_limited();
             }
+            let headers = stream.headers(HeaderKind::Response);
             let rate_limits: Vec<&str> = RATE_LIMIT_HEADERS
                 .into_iter()
-                .filter(|name| stream.header(HeaderKind::Response, name).is_some())
+                .filter(|name| headers.get(name).is_some())
                 .collect();
-            let text = |name| stream.text(HeaderKind::Response, name);
+            let text = |name| headers.text(name);
             let head = ResponseHead {
                 status: text(":status").and_then(|it| it.parse().ok()).unwrap_or(0),
                 content_type: text("content-type"),

@@ -10,7 +10,7 @@ use tollgate_llm::BodyReading;
 
 use super::{
     Next,
-    forward::{Head, respond, set_request_headers},
+    forward::{respond, set_request_headers},
     internal,
 };
 use crate::{
@@ -89,12 +89,10 @@ impl Entry {
         let Some(scope) = stream.scope() else {
             return HeadersStatus::Continue;
         };
-        let request_id = stream
-            .text(HeaderKind::Request, "x-request-id")
-            .unwrap_or_default()
-            .to_string();
+        let headers = stream.headers(HeaderKind::Request);
+        let request_id = headers.text("x-request-id").unwrap_or_default().to_string();
         let call = Call::new(Arc::clone(&self.engine.host), scope, request_id);
-        let step = call.exchange().lock().on_request_head(&Head(stream), end);
+        let step = call.exchange().lock().on_request_head(&headers, end);
         self.at = At::Request;
         match self.take_step(stream, call, step) {
             Told::Forwarded => HeadersStatus::Continue,
@@ -136,11 +134,12 @@ impl Entry {
             return self.refuse(stream, call, Reply::overloaded());
         }
         let body = stream.body(Body::Request);
+        let headers = stream.headers(HeaderKind::Request);
         let now_ms = self.engine.host.now_ms();
-        let step =
-            call.exchange()
-                .lock()
-                .on_request_body(&Head(stream), body, now_ms, rand::random());
+        let step = call
+            .exchange()
+            .lock()
+            .on_request_body(&headers, body, now_ms, rand::random());
         self.take_step(stream, call, step)
     }
 

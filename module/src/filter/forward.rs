@@ -5,14 +5,11 @@ use std::borrow::Cow;
 use tollgate_bundle::COST_METADATA_NAMESPACE;
 use tollgate_engine::{Exchange, Forward, Reply, RequestHead};
 
-use crate::abi::{HeaderKind, Stream};
+use crate::abi::{HeaderKind, Headers, Stream};
 
-/// A request's headers, as the engine reads them.
-pub(super) struct Head<'a, 'b>(pub(super) &'a Stream<'b>);
-
-impl RequestHead for Head<'_, '_> {
+impl RequestHead for Headers<'_> {
     fn header(&self, name: &str) -> Option<&[u8]> {
-        self.0.header(HeaderKind::Request, name)
+        self.get(name)
     }
 }
 

@@ -125,10 +125,19 @@ impl OpenAiStream {
                 }
             }
         }
-        while let Some(event_end) = self.boundaries.next_end(&work, scan) {
-            self.take_event(&work, start..event_end, &mut kept, seen);
-            self.is_oversized = false;
-            (start, scan) = (event_end, event_end);
+        loop {
+            if scan == start
+                && let Some(length) = self.take_plain(&work, start, &mut kept, seen)
+            {
+                start += length;
+            } else if let Some(event_end) = self.boundaries.next_end(&work, scan) {
+                self.take_event(&work, start..event_end, &mut kept, seen);
+                self.is_oversized = false;
+                start = event_end;
+            } else {
+                break;
+            }
+            scan = start;
         }
         let tail = start..work.len();
         if end {
@@ -153,6 +162,25 @@ impl OpenAiStream {
         change
     }
 
+    /// Takes the event that begins at `start` if it is like the plain one before it, which is most
+    /// of a stream; its length.
+    fn take_plain(
+        &mut self,
+        work: &[u8],
+        start: usize,
+        kept: &mut Kept,
+        seen: &mut Seen,
+    ) -> Option<usize> {
+        if self.is_oversized {
+            return None;
+        }
+        let (content, length) = self.plain.next(work.get(start..)?)?;
+        seen.generate(content);
+        kept.keep(start..start + length);
+        self.dropped_last = false;
+        Some(length)
+    }
+
     fn take_event(&mut self, work: &[u8], range: Range<usize>, kept: &mut Kept, seen: &mut Seen) {
         let event = work.get(range.clone()).unwrap_or_default();
         self.dropped_last = !self.is_oversized && self.note(event, seen);
@@ -172,7 +200,7 @@ impl OpenAiStream {
         }
         // The first chunk names the model: it is parsed.
         if seen.has_model()
-            && let Some(content) = self.plain.content(&data)
+            && let Some(content) = self.plain.content(event, &data)
         {
             seen.generate(content);
             return false;

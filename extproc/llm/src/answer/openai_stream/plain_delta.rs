@@ -22,49 +22,81 @@ const UNFINISHED: [&[u8]; 2] = [
     b",\"finish_reason\":null}]",
 ];
 
-/// Longest head or tail that is remembered.
+/// A field whose value is other in each chunk, and says nothing (OpenAI pads its chunks with it).
+static PADDING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#","obfuscation":""#));
+
+/// Longest surroundings that are remembered.
 const REMEMBERED_BYTES_MAX: usize = 4 << 10;
 
-/// What stands around the content of a stream's plain chunks: all the same in most streams, so
+/// What stands around the content of a stream's plain chunks: the same in all of most streams, so
 /// that it is understood once.
 #[derive(Debug, Default)]
 pub(super) struct PlainDelta {
+    /// From the event's first byte to its content. Empty: nothing is remembered.
     head: Vec<u8>,
-    tail: Vec<u8>,
+    /// From the content to the padding, or to the event's end.
+    middle: Vec<u8>,
+    /// From the padding to the event's end, where there is padding.
+    tail: Option<Vec<u8>>,
 }
 
 // === impl PlainDelta ===
 
 impl PlainDelta {
-    /// The content of a plain chunk; `None`: parse it.
-    pub(super) fn content<'a>(&mut self, data: &'a [u8]) -> Option<&'a str> {
-        self.content_between(data).or_else(|| {
-            let content = content(data)?;
-            self.remember(data, content);
-            Some(content)
-        })
-    }
-
-    /// The content, if what is around it is as it was.
-    fn content_between<'a>(&self, data: &'a [u8]) -> Option<&'a str> {
+    /// The content of the event that `bytes` begins with, and the event's length, if what is around
+    /// the content is what was around the last; `None`: look for its end, and read it.
+    pub(super) fn next<'a>(&self, bytes: &'a [u8]) -> Option<(&'a str, usize)> {
         if self.head.is_empty() {
             return None;
         }
-        let text = data.strip_prefix(&*self.head)?;
-        let (text, tail) = text.split_at_checked(memchr2(b'"', b'\\', text)?)?;
-        (tail == self.tail).then(|| std::str::from_utf8(text).ok())?
+        let text = bytes.strip_prefix(&*self.head)?;
+        let (content, rest) = plain_text(text)?;
+        let mut rest = rest.strip_prefix(&*self.middle)?;
+        if let Some(tail) = &self.tail {
+            let (_, after) = plain_text(rest)?;
+            rest = after.strip_prefix(&**tail)?;
+        }
+        Some((content, bytes.len() - rest.len()))
     }
 
-    fn remember(&mut self, data: &[u8], content: &str) {
-        let head = content.as_ptr().addr() - data.as_ptr().addr();
-        let tail = head + content.len();
-        if let (Some(head), Some(tail)) = (data.get(..head), data.get(tail..))
-            && head.len().max(tail.len()) <= REMEMBERED_BYTES_MAX
-        {
-            self.head = head.to_vec();
-            self.tail = tail.to_vec();
-        }
+    /// The content of a plain chunk, the data of `event`; `None`: parse it.
+    pub(super) fn content<'a>(&mut self, event: &[u8], data: &'a [u8]) -> Option<&'a str> {
+        let content = content(data)?;
+        self.remember(event, content);
+        Some(content)
     }
+
+    fn remember(&mut self, event: &[u8], content: &str) {
+        // An event of several lines of data has its content elsewhere; one that ends in a CR may go
+        // on in the next piece.
+        let bytes = event.as_ptr_range();
+        let is_inside = bytes.contains(&content.as_ptr());
+        if !is_inside || !event.ends_with(b"\n") || event.len() > REMEMBERED_BYTES_MAX {
+            return;
+        }
+        let at = content.as_ptr().addr() - bytes.start.addr();
+        let (Some(head), Some(rest)) = (event.get(..at), event.get(at + content.len()..)) else {
+            return;
+        };
+        let padding = PADDING.find(rest).map(|at| at + PADDING.needle().len());
+        let (middle, after) = rest.split_at(padding.unwrap_or(rest.len()));
+        let tail = padding.and_then(|_| Some(plain_text(after)?.1));
+        if padding.is_some() && tail.is_none() {
+            return;
+        }
+        self.head = head.to_vec();
+        self.middle = middle.to_vec();
+        self.tail = tail.map(<[u8]>::to_vec);
+    }
+}
+
+/// The rest of a JSON string without escapes, and what follows, from its closing quote on.
+fn plain_text(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let (text, rest) = bytes.split_at_checked(memchr2(b'"', b'\\', bytes)?)?;
+    // A line end would be one of the event's.
+    let is_one_line = memchr2(b'\n', b'\r', text).is_none();
+    let text = std::str::from_utf8(text).ok().filter(|_| is_one_line)?;
+    Some((text, rest))
 }
 
 /// The content of a plain chunk.
@@ -72,16 +104,12 @@ fn content(data: &[u8]) -> Option<&str> {
     let at = CHOICE.find(data)?;
     let (head, choice) = data.split_at_checked(at)?;
     let text = choice.get(CHOICE.needle().len()..)?;
-    let (text, rest) = text.split_at_checked(memchr2(b'"', b'\\', text)?)?;
+    let (text, rest) = plain_text(text)?;
     let rest = rest.strip_prefix(b"\"}")?;
     let tail = UNFINISHED.iter().find_map(|end| rest.strip_prefix(*end))?;
     let tail = tail.strip_prefix(b",\"usage\":null").unwrap_or(tail);
     let is_plain = |part| NOTEWORTHY.iter().all(|word| word.find(part).is_none());
-    if is_plain(head) && is_plain(tail) {
-        std::str::from_utf8(text).ok()
-    } else {
-        None
-    }
+    (is_plain(head) && is_plain(tail)).then_some(text)
 }
 
 #[cfg(test)]
@@ -111,33 +139,87 @@ mod tests {
         }
     }
 
+    /// What is read of an event, and whether it was by what is remembered of the one before.
+    fn read(plain: &mut PlainDelta, event: &str) -> (Option<String>, bool) {
+        if let Some((content, length)) = plain.next(format!("{event}data: next").as_bytes()) {
+            assert_eq!(length, event.len(), "{event}");
+            return (Some(content.to_string()), true);
+        }
+        let data = crate::answer::sse::data(event.as_bytes()).expect("data");
+        let content = plain.content(event.as_bytes(), &data).map(str::to_string);
+        (content, false)
+    }
+
     #[test]
     fn remembered_surroundings_are_compared_to_the_last_byte() {
         let chunk = |head: &str, text: &str, tail: &str| {
             format!(
-                r#"{{{head}"choices":[{{"index":0,"delta":{{"content":"{text}"}},"finish_reason":null}}]{tail}}}"#
+                "data: {{{head}\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":null}}]{tail}}}\n\n"
             )
         };
+        let (a, b) = ("\"id\":\"a\",", "\"id\":\"b\",");
         let mut plain = PlainDelta::default();
-        for (head, text, tail, expected) in [
-            ("\"id\":\"a\",", "one", "", Some("one")),
-            ("\"id\":\"a\",", "two", "", Some("two")),
-            ("\"id\":\"b\",", "three", "", Some("three")),
-            ("\"id\":\"b\",", "", "", Some("")),
-            ("\"id\":\"b\",", "a \\n", "", None),
+        for (head, text, tail, expected, is_remembered) in [
+            (a, "one", "", Some("one"), false),
+            (a, "two", "", Some("two"), true),
+            (b, "three", "", Some("three"), false),
+            (b, "", "", Some(""), true),
+            (b, "a \\n", "", None, false),
+            (b, "four", ",\"usage\":{\"prompt_tokens\":1}", None, false),
+            ("\"id\":\"b\",\"error\":{},", "five", "", None, false),
+            (b, "six", ",\"tier\":1", Some("six"), false),
+            (b, "seven", ",\"tier\":12", Some("seven"), false),
+            (b, "eight", ",\"tier\":12", Some("eight"), true),
+            (b, "nine", ",\"obfuscation\":\"xYz\"", Some("nine"), false),
+            (b, "ten", ",\"obfuscation\":\"\"", Some("ten"), true),
             (
-                "\"id\":\"b\",",
-                "four",
-                ",\"usage\":{\"prompt_tokens\":1}",
+                b,
+                "more",
+                ",\"obfuscation\":\"u\",\"usage\":{}",
                 None,
+                false,
             ),
-            ("\"id\":\"b\",\"error\":{},", "five", "", None),
-            ("\"id\":\"b\",", "six", ",\"tier\":1", Some("six")),
-            ("\"id\":\"b\",", "seven", ",\"tier\":12", Some("seven")),
+            (
+                b,
+                "eleven",
+                ",\"obfuscation\":\"a\\\"\"",
+                Some("eleven"),
+                false,
+            ),
+            (
+                b,
+                "twelve",
+                ",\"obfuscation\":\"b\\\"\"",
+                Some("twelve"),
+                true,
+            ),
         ] {
-            let data = chunk(head, text, tail);
-            assert_eq!(plain.content(data.as_bytes()), expected, "{data}");
-            assert_eq!(content(data.as_bytes()), expected, "{data}");
+            let event = chunk(head, text, tail);
+            let expected = expected.map(str::to_string);
+            assert_eq!(
+                read(&mut plain, &event),
+                (expected, is_remembered),
+                "{event}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_an_event_that_surely_ends_there_is_remembered() {
+        let json =
+            r#"{"id":"a","choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}]}"#;
+        let (before, after) = json.split_once(",").expect("a comma");
+        for (event, is_remembered) in [
+            (format!("data: {json}\n\n"), true),
+            (format!("id: 1\r\ndata: {json}\r\n\r\n"), true),
+            (format!("data: {json}\r\r"), false),
+            (format!("data: {json}\r\n\r"), false),
+            (format!("data: {before},\ndata: {after}\n\n"), false),
+        ] {
+            let mut plain = PlainDelta::default();
+            let x = Some("x".to_string());
+            assert_eq!(read(&mut plain, &event), (x.clone(), false), "{event}");
+            assert_eq!(read(&mut plain, &event), (x, is_remembered), "{event}");
         }
     }
 
