@@ -9,14 +9,14 @@ pub(crate) struct Args {
     #[arg(long, default_value = "target/release/tollgate")]
     pub(crate) tollgate: std::path::PathBuf,
 
-    /// Times that both gateways are started: two processes of the same program differ by some
-    /// percent for as long as they live.
-    #[arg(long, default_value_t = 4)]
+    /// Times that both gateways are started: two processes of the same program differ for as long
+    /// as they live, so that more starts tell more than more rounds.
+    #[arg(long, default_value_t = 12)]
     pub(crate) starts: usize,
 
     /// Rounds after each start; each measures both gateways once, one after the other. The median
     /// ratio of all counts.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 2)]
     pub(crate) rounds: usize,
 
     /// Requests of a round at 1 KB; larger bodies get fewer.
