@@ -196,6 +196,7 @@ impl ClusterController {
             tokio::select! {
                 snapshot = self.snapshots.next() => {
                     self.snapshot = Some(snapshot?);
+                    self.link.fell_behind();
                     pace.changed(Instant::now(), is_needed);
                 }
                 () = until(pace.due()) => {
@@ -252,6 +253,7 @@ impl ClusterController {
         let round = Round::work_out(&mut self.memo, &snapshot, seen, &self.config.options).await?;
         timer.observe(&round);
         self.publish(&round);
+        self.link.caught_up();
         if leads {
             self.apply(&round).await;
         }

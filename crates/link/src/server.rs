@@ -1,6 +1,7 @@
 //! The controller's side: what each gateway is, told to the proxies that prove to be its own.
 
 mod accept;
+mod behind;
 mod progress;
 mod published;
 mod session;
@@ -26,6 +27,7 @@ use crate::{
     wire::LinkService,
 };
 
+use behind::Behind;
 pub use progress::{GatewayProgress, Progress, ProxyProgress, Refusal};
 use published::{Next, Published};
 
@@ -50,6 +52,7 @@ struct Shared {
     gateways: Mutex<BTreeMap<GatewayIdentity, watch::Sender<Option<Arc<Published>>>>>,
     /// Held while one is changed, so that each step leads from what the one before led to.
     changing: Mutex<()>,
+    behind: Behind,
     progress: watch::Sender<Progress>,
     /// True from the moment on when the server is to stop.
     stopping: watch::Sender<bool>,
@@ -116,10 +119,23 @@ impl LinkServer {
         Self(Arc::new(Shared {
             gateways: Mutex::default(),
             changing: Mutex::default(),
+            behind: Behind::default(),
             progress: watch::Sender::default(),
             stopping: watch::Sender::default(),
             counters: Counters::default(),
         }))
+    }
+
+    /// Something has changed, and what gateways become by it is not published yet. A proxy that
+    /// comes now waits for [`LinkServer::caught_up`], but no longer than two seconds: what it has
+    /// from another controller may be newer than what is published here.
+    pub fn fell_behind(&self) {
+        self.0.behind.learned();
+    }
+
+    /// What was known has been published.
+    pub fn caught_up(&self) {
+        self.0.behind.caught_up();
     }
 
     /// Puts a gateway in the place of what was served under this identity. Its proxies get the

@@ -179,7 +179,7 @@ impl Session {
         }
     }
 
-    /// Brings the proxy to the newest state, again and again. While it is slow nothing piles up: the
+    /// Brings the proxy to the newest state, first of all to what is known now, again and again. While it is slow nothing piles up: the
     /// next look is at what is newest then.
     async fn write(
         &self,
@@ -187,6 +187,7 @@ impl Session {
         mut have: Option<Version>,
         tx: &mpsc::Sender<Result<Part, Status>>,
     ) -> Option<Status> {
+        self.server.0.behind.over().await;
         loop {
             let published = state.borrow_and_update().clone();
             if let Some(published) = published {

@@ -61,6 +61,29 @@ async fn one_change_of_five_thousand_routes_is_followed_at_once_and_small() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_comes_gets_nothing_older_than_what_is_known() {
+    let stage = Stage::new();
+    let controller = stage.controller("controller").await;
+    controller.publish(one_host(3));
+    controller.server.fell_behind();
+    let mut proxy = stage.proxy(controller.port);
+    proxy.connected().await;
+    let mut progress = controller.server.progress();
+    until(&mut progress, |it| {
+        it.gateways
+            .values()
+            .any(|it| it.connected().next().is_some())
+    })
+    .await;
+    let newest = controller.publish(changed(one_host(3), "x"));
+    controller.server.caught_up();
+    proxy.at(newest).await;
+    let stats = controller.server.stats();
+    assert_eq!((stats.full_updates, stats.updates), (1, 0));
+    controller.stop().await;
+}
+
+#[tokio::test]
 async fn a_proxy_that_comes_back_is_sent_what_it_lacks_and_no_more() {
     let stage = Stage::new();
     let controller = stage.controller("controller").await;
