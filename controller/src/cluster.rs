@@ -31,7 +31,7 @@ pub use identities::AuthoritySecret;
 
 use crate::reconcile::{Report, publish_report};
 use identities::Identities;
-use pace::Pace;
+use pace::{Need, Pace};
 use round::{Round, RoundMetrics};
 use telling::Telling;
 
@@ -189,7 +189,7 @@ impl ClusterController {
     async fn follow(&mut self) -> anyhow::Result<()> {
         let mut renewal = Instant::now() + RENEWAL;
         let mut pace = Pace::new(Instant::now());
-        let mut is_needed = self.is_needed();
+        let mut need = self.need();
         // A side that has ended is waited for no longer; what matters of it is checked below.
         let mut leads_alive = true;
         loop {
@@ -197,12 +197,12 @@ impl ClusterController {
                 snapshot = self.snapshots.next() => {
                     self.snapshot = Some(snapshot?);
                     self.link.fell_behind();
-                    pace.changed(Instant::now(), is_needed);
+                    pace.changed(Instant::now(), need);
                 }
                 () = until(pace.due()) => {
                     let begun = Instant::now();
                     self.round().await?;
-                    pace.taken(Instant::now(), begun.elapsed());
+                    pace.taken(Instant::now(), begun.elapsed(), need);
                 }
                 changed = self.seen.changed() => {
                     changed.context("the observation of fleets has ended")?;
@@ -222,8 +222,8 @@ impl ClusterController {
                     self.round().await?;
                 }
             }
-            let was_needed = std::mem::replace(&mut is_needed, self.is_needed());
-            if is_needed && !was_needed {
+            let before = std::mem::replace(&mut need, self.need());
+            if need > before {
                 pace.needed(Instant::now());
             }
             self.statuses
@@ -233,13 +233,18 @@ impl ClusterController {
         }
     }
 
-    /// Whether somebody waits for what this replica works out: it writes statuses, or proxies
-    /// follow it, or could not before its first round.
-    fn is_needed(&self) -> bool {
+    /// Who waits for what this replica works out. Before its first round proxies cannot follow it.
+    fn need(&self) -> Need {
         let progress = self.progress.borrow();
         let mut gateways = progress.gateways.values();
         let is_followed = gateways.any(|it| it.connected().next().is_some());
-        *self.leads.borrow() || is_followed || !*self.ready.borrow()
+        if is_followed || !*self.ready.borrow() {
+            Need::Followed
+        } else if *self.leads.borrow() {
+            Need::Leading
+        } else {
+            Need::Nobody
+        }
     }
 
     /// Works everything out from the newest snapshot, and hands it on.
