@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use memchr::{memchr2, memmem::Finder};
+use memchr::memmem::Finder;
 
 static CHOICE: LazyLock<Finder<'static>> =
     LazyLock::new(|| Finder::new(br#""choices":[{"index":0,"delta":{"content":""#));
@@ -90,13 +90,12 @@ impl PlainDelta {
     }
 }
 
-/// The rest of a JSON string without escapes, and what follows, from its closing quote on.
+/// The rest of a JSON string without escapes, which is short in most chunks, and what follows. A
+/// quote does, unless the string is not plain: a line end would be the event's.
 fn plain_text(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let (text, rest) = bytes.split_at_checked(memchr2(b'"', b'\\', bytes)?)?;
-    // A line end would be one of the event's.
-    let is_one_line = memchr2(b'\n', b'\r', text).is_none();
-    let text = std::str::from_utf8(text).ok().filter(|_| is_one_line)?;
-    Some((text, rest))
+    let is_end = |byte: &u8| matches!(byte, b'"' | b'\\' | b'\n' | b'\r');
+    let (text, rest) = bytes.split_at_checked(bytes.iter().position(is_end)?)?;
+    Some((std::str::from_utf8(text).ok()?, rest))
 }
 
 /// The content of a plain chunk.
