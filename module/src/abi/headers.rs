@@ -1,4 +1,4 @@
-//! The headers of a request or of an answer, read at once: to ask Envoy for one costs as much as to
+//! The headers of a request or of an answer, read at once: to ask Envoy for two costs as much as to
 //! have all.
 
 use std::{ffi::c_void, marker::PhantomData};
