@@ -25,12 +25,12 @@ use clap::Parser;
 async fn main() -> Result<()> {
     let args = Args::parse();
     match args.only.as_str() {
-        "rls" => return rls::measure(args.rounds).await,
+        "rls" => return rls::measure().await,
         "ledger" => return ledger::run().await,
         _ => cases::run(&args).await?,
     }
     if args.only.is_empty() {
-        rls::measure(args.rounds).await?;
+        rls::measure().await?;
         ledger::run().await?;
     }
     Ok(())

@@ -55,21 +55,24 @@ const CASES: [Case; 4] = [
     Case::new("1 descriptor, one at a time", 1, PLENTY, 1),
 ];
 
+/// Times that each case is measured; the median counts. The service is started anew for each.
+const ROUNDS: usize = 5;
+
 /// Measures all cases and prints their table.
 ///
 /// # Errors
 ///
 /// The service cannot be started, or answers wrongly.
 #[expect(clippy::print_stdout, reason = "the result of a command")]
-pub(crate) async fn measure(rounds: usize) -> Result<()> {
+pub(crate) async fn measure() -> Result<()> {
     println!();
     println!(
         "| rate limit service | decisions per CPU second | CPU, µs | decisions/s | p50, ms | p99, ms |"
     );
     println!("|---|---|---|---|---|---|");
     for case in &CASES {
-        let mut costs = Vec::with_capacity(rounds);
-        for _ in 0..rounds.max(1) {
+        let mut costs = Vec::with_capacity(ROUNDS);
+        for _ in 0..ROUNDS {
             costs.push(run(case).await?);
         }
         costs.sort_by(|a, b| a.per_cpu_second().total_cmp(&b.per_cpu_second()));
